@@ -1,0 +1,154 @@
+import { formatIpv4, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
+import { Octets } from "../../protocols/wire/octets.ts";
+import { BootFailure, type BootScript } from "../boot-script.ts";
+import type { IncomingFile } from "../content.ts";
+import type { HostStack } from "./host-stack.ts";
+import { type TcpStream, tcpConnect } from "./tcp-stream.ts";
+
+/** Nothing at all for so long ends a request. */
+const IDLE_MS = 30_000;
+const MAX_HEADER_LEN = 16_384;
+
+/** Where to get a file: `host` as it goes into the Host header. */
+export interface HttpTarget {
+  readonly address: Ipv4;
+  readonly port: number;
+  readonly host: string;
+  /** From the first slash on, with the query. */
+  readonly path: string;
+  readonly url: string;
+}
+
+interface Head {
+  readonly contentLength: number;
+  /** The server closes after this response. */
+  readonly closes: boolean;
+}
+
+/**
+ * A small HTTP/1.1 client as a boot ROM has one: GET only, one connection that is kept, bodies by Content-Length.
+ *
+ * Anything but 200 with a Content-Length is refused, so is a body that is shorter or longer than announced.
+ */
+export class HttpClient {
+  private readonly host: HostStack;
+  private readonly userAgent: string;
+  private stream: TcpStream | undefined;
+  /** Octets that were received and not yet used. */
+  private rest: Octets = Octets.alloc(0);
+
+  constructor(host: HostStack, userAgent: string) {
+    this.host = host;
+    this.userAgent = userAgent;
+  }
+
+  /** Gets one file; `open` is told the size. Returns what `complete` says: the octets. */
+  *get(target: HttpTarget, open: (total: number) => IncomingFile): BootScript<number> {
+    const stream = yield* this.connect(target);
+    stream.send(
+      ascii(
+        `GET ${target.path} HTTP/1.1\r\nConnection: keep-alive\r\n` +
+          `User-Agent: ${this.userAgent}\r\nHost: ${target.host}\r\n\r\n`,
+      ),
+    );
+    const head = yield* this.readHead(stream, target);
+    const file = open(head.contentLength);
+    while (file.received < head.contentLength) {
+      if (this.rest.u8.length === 0) this.rest = yield* this.more(stream, target, file, head);
+      const len = Math.min(this.rest.u8.length, head.contentLength - file.received);
+      file.piece(this.rest, 0, len);
+      this.rest = new Octets(this.rest.u8.subarray(len));
+    }
+    if (this.rest.u8.length > 0) {
+      throw failure(
+        target,
+        `${this.rest.u8.length} octets more than Content-Length: ${head.contentLength}`,
+      );
+    }
+    if (head.closes) this.close();
+    return file.complete();
+  }
+
+  /** Lets the connection go. */
+  close(): void {
+    this.stream?.close();
+    this.stream = undefined;
+    this.rest = Octets.alloc(0);
+  }
+
+  private *connect(target: HttpTarget): BootScript<TcpStream> {
+    const { stream } = this;
+    const { address, port } = target;
+    if (stream && stream.remote === address && stream.remotePort === port && !stream.ended) {
+      return stream;
+    }
+    this.close();
+    const opened = yield* tcpConnect(this.host, address, port);
+    this.stream = opened;
+    return opened;
+  }
+
+  private *more(
+    stream: TcpStream,
+    target: HttpTarget,
+    file: IncomingFile,
+    head: Head,
+  ): BootScript<Octets> {
+    const piece = yield* stream.receive(this.host.nowMs + IDLE_MS);
+    if (piece) return piece;
+    const why = stream.ended ? "the connection ended" : "nothing more came";
+    throw failure(
+      target,
+      `${why} after ${file.received} octets, Content-Length: ${head.contentLength}`,
+    );
+  }
+
+  private *readHead(stream: TcpStream, target: HttpTarget): BootScript<Head> {
+    let text = "";
+    for (;;) {
+      const piece = yield* stream.receive(this.host.nowMs + IDLE_MS);
+      if (!piece) {
+        const why = stream.ended ? "the connection was closed" : "no response";
+        throw failure(target, `${why}${this.host.explainRefusals()}`);
+      }
+      const known = text.length;
+      for (const c of piece.u8) text += String.fromCharCode(c);
+      const end = text.indexOf("\r\n\r\n");
+      if (end >= 0) {
+        this.rest = new Octets(piece.u8.subarray(end + 4 - known));
+        return parseHead(text.slice(0, end), target);
+      }
+      if (text.length > MAX_HEADER_LEN) throw failure(target, "the response header has no end");
+    }
+  }
+}
+
+function parseHead(text: string, target: HttpTarget): Head {
+  const [statusLine = "", ...lines] = text.split("\r\n");
+  const [, version = "", status = "", reason = ""] =
+    /^HTTP\/(1\.[01]) (\d{3}) ?(.*)$/.exec(statusLine) ?? [];
+  if (version === "") throw failure(target, `not an HTTP response: ${statusLine}`);
+  if (status !== "200") throw failure(target, `${status} ${reason}`.trimEnd());
+  const headers = new Map<string, string>();
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    if (colon <= 0) throw failure(target, `a malformed header line: ${line}`);
+    headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+  }
+  const length = headers.get("content-length");
+  if (headers.has("transfer-encoding")) throw failure(target, "a Transfer-Encoding was used");
+  if (length === undefined || !/^\d+$/.test(length)) {
+    throw failure(target, `Content-Length is ${length ?? "missing"}`);
+  }
+  const connection = headers.get("connection")?.toLowerCase();
+  const closes = connection === "close" || (version === "1.0" && connection !== "keep-alive");
+  return { contentLength: Number(length), closes };
+}
+
+function failure(target: HttpTarget, reason: string): BootFailure {
+  return new BootFailure("http", `${target.url} at ${formatIpv4(target.address)}: ${reason}`);
+}
+
+function ascii(text: string): Uint8Array {
+  return Uint8Array.from(text, (c) => c.charCodeAt(0) & 0x7f);
+}
