@@ -1,0 +1,106 @@
+import { randomBytes } from "node:crypto";
+import { stat } from "node:fs/promises";
+import type { Logger } from "pino";
+import type { Budgets } from "../boards/board.ts";
+import { ChunkCache } from "./assets/chunk-cache.ts";
+import { AssetStore } from "./assets/store.ts";
+import { systemClock } from "./link/clock.ts";
+import { type FrameLane, openFrameLane } from "./link/frame-lane.ts";
+import { findInterface } from "./link/interfaces.ts";
+import { Neighbours } from "./link/neighbours.ts";
+import { PeerGuard } from "./link/peer-guard.ts";
+import { reversePathProblem } from "./link/reverse-path.ts";
+import { type InheritedSockets, SOCKET_NAMES } from "./link/systemd.ts";
+import { KernelTcpPorts } from "./link/tcp-listener.ts";
+import { KernelUdpPorts } from "./link/udp-port.ts";
+import type { Journal } from "./log/journal.ts";
+import { Planner } from "./plan/planner.ts";
+import { Renderer } from "./plan/render.ts";
+import { Sightings } from "./plan/sightings.ts";
+import { type OnStop, startServices } from "./services/all.ts";
+import { type ServiceContext, StatusCounters } from "./services/context.ts";
+import { LINK_FILTER } from "./services/link-server.ts";
+import type { Site } from "./site/site.ts";
+
+const MIB = 1024 * 1024;
+const KIB = 1024;
+
+/** What an agent is made of; everything else follows from the site. */
+export interface AgentInput {
+  readonly site: Site;
+  readonly budgets: Budgets;
+  readonly interfaceName: string;
+  readonly inherited: InheritedSockets;
+  readonly journal: Journal;
+  readonly log: Logger;
+}
+
+/** A running agent. */
+export interface Agent {
+  /** Closes every port, gives back what was set in the host, and lets running transfers end unfinished. */
+  stop(): Promise<void>;
+}
+
+/** Starts an agent: it answers when the promise resolves. Rejects with AgentError, and then nothing is left open. */
+export async function startAgent(input: AgentInput): Promise<Agent> {
+  const stops: (() => void | Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const close of stops.splice(0).reverse()) await close();
+  };
+  try {
+    await open(input, (close) => stops.push(close));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { stop };
+}
+
+async function open(input: AgentInput, onStop: OnStop): Promise<void> {
+  const { site, budgets, journal, log, inherited } = input;
+  const { network } = site;
+  const rack = findInterface(input.interfaceName, network.address, network.prefixLen);
+  refuseForgery(rack.name, inherited, log);
+
+  const cache = new ChunkCache(budgets.chunkKiB * KIB, budgets.chunkCacheMiB * MIB);
+  const store = await AssetStore.open(site.assets.values(), cache);
+  for (const problem of store.problems()) log.warn(`${problem.message}. ${problem.cure}`);
+  const planner = await Planner.create({
+    site,
+    store,
+    renderer: new Renderer(),
+    siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
+    problem: (error) => log.warn(`${error.message}. ${error.cure}`),
+  });
+  const clock = systemClock;
+  const context: ServiceContext = {
+    planner,
+    sightings: new Sightings(() => clock.now()),
+    journal,
+    counters: new StatusCounters(),
+    clock,
+  };
+
+  const guard = new PeerGuard(network.address, network.mask, network.relays, journal);
+  const neighbours = new Neighbours(rack.name, (text) => log.warn(`neighbour table: ${text}`));
+  onStop(() => neighbours.clear());
+  const random = (): number => randomBytes(4).readUInt32BE(0);
+  const udp = new KernelUdpPorts(network.address, network.broadcast, guard, inherited, random);
+  const tcp = new KernelTcpPorts(network.address, guard, inherited, budgets.tcpConnections);
+
+  const openLink = (): FrameLane =>
+    openFrameLane(rack.name, LINK_FILTER, (text) => log.warn(`not sent: ${text}`));
+  const lanes = { udp, tcp, neighbours, mac: rack.mac, openLink };
+  await startServices(context, lanes, budgets.transfers, onStop);
+}
+
+/**
+ * Our own sockets rely on the kernel to keep forged rack addresses out. Those that systemd bound to the device cannot hear
+ * other NICs; then only transfers in progress could be disturbed, which is told and not refused.
+ */
+function refuseForgery(rack: string, inherited: InheritedSockets, log: Logger): void {
+  const problem = reversePathProblem(rack);
+  if (!problem) return;
+  if (!inherited.has(SOCKET_NAMES)) throw problem;
+  log.warn(`${problem.message}. ${problem.cure}`);
+}

@@ -1,0 +1,69 @@
+import type { Content } from "./content.ts";
+
+/** What a node of a tree is. */
+export type NodeKind = "file" | "directory" | "symlink";
+
+/** What GETATTR tells of a node. Times are milliseconds since 1970. */
+export interface NodeAttributes {
+  readonly kind: NodeKind;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Octets; of a symlink the length of its text. */
+  readonly size: number;
+  readonly atimeMs: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+}
+
+/** A name in a directory. */
+export interface DirEntry {
+  readonly name: string;
+  readonly fileid: number;
+}
+
+/** Why a tree cannot do what it was asked; services turn this into their protocol's code. */
+export type TreeRefusal =
+  | "stale"
+  | "no-entry"
+  | "not-a-directory"
+  | "is-a-directory"
+  | "not-a-symlink"
+  | "io";
+
+export type TreeResult<T> = T | TreeRefusal | Promise<T | TreeRefusal>;
+
+/**
+ * A read-only tree of files that a machine may mount.
+ *
+ * Nodes are known by `fileid`: 32 bits, never 0, the same after a restart for the same node. What is in memory is answered
+ * at once, the rest by a promise.
+ */
+export interface Tree {
+  /** Tells trees apart; the same after a restart. */
+  readonly fsid: number;
+  readonly root: number;
+  attributes(fileid: number): TreeResult<NodeAttributes>;
+  lookup(directory: number, name: string): TreeResult<number>;
+  readlink(fileid: number): TreeResult<{ readonly target: string }>;
+  /** All names of a directory but "." and "..", in an order that only changes when the directory does. */
+  list(directory: number): TreeResult<readonly DirEntry[]>;
+  /** The fileid of the directory above; the root's is its own. */
+  parent(fileid: number): number | undefined;
+  content(fileid: number): TreeResult<Content>;
+}
+
+/** Whether a result is a refusal. */
+export function isRefusal(value: unknown): value is TreeRefusal {
+  return typeof value === "string";
+}
+
+/** A stable, positive 31-bit number for a text (FNV-1a): fileids and fsids that survive a restart without a table. */
+export function stableId(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const octet of new TextEncoder().encode(text)) hash = Math.imul(hash ^ octet, 0x01000193);
+  const id = hash & 0x7fffffff;
+  return id === 0 ? 1 : id;
+}

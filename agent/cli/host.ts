@@ -1,0 +1,14 @@
+/** What a command may know of its process; only main.ts reads argv and the environment. */
+export interface CommandHost {
+  readonly env: NodeJS.ProcessEnv;
+  /** The file that Node runs: main.js. */
+  readonly entry: string;
+  readonly pid: number;
+  readonly isRoot: boolean;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  /** Calls `fn` once, at the first SIGINT or SIGTERM; a second one ends the process at once. */
+  onStopSignal(fn: () => void): void;
+  /** What the process ends with when nothing keeps it alive. */
+  setExitStatus(status: number): void;
+}

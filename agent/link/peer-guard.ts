@@ -1,0 +1,46 @@
+import { formatIpv4, type Ipv4, sameNetwork } from "../../protocols/wire/ipv4-address.ts";
+import type { Journal } from "../log/journal.ts";
+
+/**
+ * Who may talk to us: hosts of the rack's prefix and the relays that the site names.
+ *
+ * Linux hands a socket on 255.255.255.255 the broadcasts of every NIC, and takes packets for the rack's address from any
+ * of them. What does not come from the rack is dropped here and journalled; a forged rack source from another NIC is
+ * stopped before, by the kernel's strict reverse path filter (see reverse-path.ts) or by sockets bound to the device.
+ */
+export class PeerGuard {
+  private readonly address: Ipv4;
+  private readonly mask: Ipv4;
+  private readonly relays: ReadonlySet<Ipv4>;
+  private readonly journal: Journal;
+
+  constructor(address: Ipv4, mask: Ipv4, relays: readonly Ipv4[], journal: Journal) {
+    this.address = address;
+    this.mask = mask;
+    this.relays = new Set(relays);
+    this.journal = journal;
+  }
+
+  admits(peer: Ipv4): boolean {
+    if (this.relays.has(peer)) return true;
+    const host = peer & ~this.mask;
+    // Neither ourselves nor the network's own two addresses can be a machine that boots.
+    return (
+      sameNetwork(peer, this.address, this.mask) &&
+      peer !== this.address &&
+      host !== 0 &&
+      host !== ~this.mask
+    );
+  }
+
+  /** Journals a packet or connection that was dropped. `where`: the port it came to. */
+  dropped(peer: Ipv4, where: string): void {
+    this.journal.note({
+      protocol: "agent",
+      address: peer,
+      event: `packet from ${formatIpv4(peer)} to ${where}`,
+      decision: "dropped: the sender is neither in the rack's network nor a relay of the site",
+      outcome: "silent",
+    });
+  }
+}

@@ -1,0 +1,213 @@
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import {
+  formatIpv4,
+  IPV4_BROADCAST,
+  type Ipv4,
+  parseIpv4,
+} from "../../protocols/wire/ipv4-address.ts";
+import { Octets } from "../../protocols/wire/octets.ts";
+import { AgentError } from "../errors.ts";
+import {
+  type Datagram,
+  type PortOptions,
+  TxPool,
+  type TxSlab,
+  type UdpPort,
+  type UdpPorts,
+} from "./datagram.ts";
+import type { PeerGuard } from "./peer-guard.ts";
+import type { InheritedSockets } from "./systemd.ts";
+
+/** The largest UDP payload over IPv4. */
+const RX_SLAB_LEN = 65_536;
+/** Slabs shared by all ports: replies that the kernel has not taken yet. */
+const TX_SLABS = 64;
+/** SGI PROMs refuse TFTP servers above 32767, and Linux hands out ports from 32768: transfers stay below. */
+const TRANSFER_PORT_LOW = 20_000;
+const TRANSFER_PORT_HIGH = 32_000;
+const TRANSFER_TRIES = 50;
+
+/** What the ports share; one receive slab is enough, since handlers run one after the other. */
+interface Shared {
+  readonly rx: Octets;
+  readonly pool: TxPool;
+  readonly guard: PeerGuard;
+}
+
+/** The kernel's UDP ports on one address of one interface (dgram), deaf to everybody else. */
+export class KernelUdpPorts implements UdpPorts {
+  private readonly address: Ipv4;
+  private readonly broadcastAddress: Ipv4;
+  private readonly inherited: InheritedSockets;
+  private readonly shared: Shared;
+  private nextTransferPort: number;
+
+  constructor(
+    address: Ipv4,
+    broadcastAddress: Ipv4,
+    guard: PeerGuard,
+    inherited: InheritedSockets,
+    random: () => number,
+  ) {
+    this.address = address;
+    this.broadcastAddress = broadcastAddress;
+    this.inherited = inherited;
+    this.shared = { rx: Octets.alloc(RX_SLAB_LEN), pool: new TxPool(TX_SLABS), guard };
+    const span = TRANSFER_PORT_HIGH - TRANSFER_PORT_LOW;
+    this.nextTransferPort = TRANSFER_PORT_LOW + (random() % span);
+  }
+
+  async open(port: number, options: PortOptions = {}): Promise<UdpPort> {
+    const name = options.name;
+    const sockets = [await this.bind(this.address, port, name)];
+    try {
+      if (options.broadcast) {
+        // Linux delivers a broadcast only to sockets bound to that very address (or to 0.0.0.0, which we never use).
+        sockets.push(await this.bind(this.broadcastAddress, port, name && `${name}-broadcast`));
+        sockets.push(await this.bind(IPV4_BROADCAST, port, name && `${name}-limited`));
+      }
+    } catch (error) {
+      for (const socket of sockets) socket.close();
+      throw error;
+    }
+    return new KernelUdpPort(sockets, port, this.shared);
+  }
+
+  async openTransfer(): Promise<UdpPort> {
+    for (let i = 0; i < TRANSFER_TRIES; i++) {
+      const port = this.nextTransferPort++;
+      if (this.nextTransferPort >= TRANSFER_PORT_HIGH) this.nextTransferPort = TRANSFER_PORT_LOW;
+      try {
+        return new KernelUdpPort([await this.bind(this.address, port)], port, this.shared);
+      } catch (error) {
+        if (!(error instanceof AgentError) || error.code !== "E_PORT_IN_USE") throw error;
+      }
+    }
+    throw new AgentError("E_PORT_IN_USE", "no free UDP port for a transfer");
+  }
+
+  private bind(address: Ipv4, port: number, name?: string): Promise<Socket> {
+    const fd = name === undefined ? undefined : this.inherited.fd(name);
+    // A lookup that answers at once: the default one waits a tick even for an address in digits.
+    const socket = createSocket({
+      type: "udp4",
+      reuseAddr: false,
+      lookup: (host, _options, done) => done(null, host, 4),
+    });
+    return new Promise((resolve, reject) => {
+      const fail = (cause: Error): void => {
+        socket.close();
+        reject(bindError(cause, `UDP ${formatIpv4(address)}:${port}`));
+      };
+      socket.once("error", fail);
+      const ready = (): void => {
+        socket.off("error", fail);
+        const bound = socket.address();
+        if (bound.address === formatIpv4(address) && bound.port === port) {
+          resolve(socket);
+          return;
+        }
+        socket.close();
+        reject(foreignSocket(name ?? "", formatIpv4(address), port));
+      };
+      if (fd === undefined) socket.bind({ address: formatIpv4(address), port }, ready);
+      else socket.bind({ fd }, ready);
+    });
+  }
+}
+
+/** Explains why a port could not be had. */
+export function bindError(cause: Error, what: string): AgentError {
+  const code = "code" in cause ? cause.code : undefined;
+  if (code === "EADDRINUSE") return new AgentError("E_PORT_IN_USE", `${what} is in use`, { cause });
+  if (code === "EACCES") return new AgentError("E_CAPABILITY", `${what}: not permitted`, { cause });
+  if (code === "EADDRNOTAVAIL") {
+    return new AgentError("E_INTERFACE", `${what}: this host does not have that address`, {
+      cause,
+    });
+  }
+  return new AgentError("E_PORT_IN_USE", `${what}: ${cause.message}`, { cause });
+}
+
+/** A socket unit that was written for another address than the site has now. */
+export function foreignSocket(name: string, address: string, port: number): AgentError {
+  return new AgentError(
+    "E_INTERFACE",
+    `the socket "${name}" that systemd passed is not bound to ${address}:${port}`,
+    { cure: "Run pilotlight-sockets again: it writes the socket units from the site file." },
+  );
+}
+
+class KernelUdpPort implements UdpPort {
+  readonly port: number;
+  private readonly sockets: readonly Socket[];
+  private readonly sender: Socket;
+  private readonly shared: Shared;
+  private handler: (d: Datagram) => void = () => {};
+  private readonly current: { -readonly [K in keyof Datagram]: Datagram[K] };
+
+  constructor(sockets: readonly Socket[], port: number, shared: Shared) {
+    const [sender] = sockets;
+    if (!sender) throw new Error("a port needs a socket");
+    this.sender = sender;
+    this.sockets = sockets;
+    this.port = port;
+    this.shared = shared;
+    this.current = { octets: shared.rx, at: 0, len: 0, src: 0, srcPort: 0, broadcast: false };
+    for (const [i, socket] of sockets.entries()) {
+      socket.on("message", (msg, from) => this.receive(msg, from, i > 0));
+      // ICMP errors (a client that closed its port) surface here; they concern one peer, never the port.
+      socket.on("error", () => {});
+    }
+  }
+
+  onDatagram(handler: (d: Datagram) => void): void {
+    this.handler = handler;
+  }
+
+  borrow(): TxSlab | undefined {
+    return this.shared.pool.borrow();
+  }
+
+  release(slab: TxSlab): void {
+    this.shared.pool.release(slab);
+  }
+
+  send(
+    slab: TxSlab,
+    len: number,
+    dst: Ipv4,
+    dstPort: number,
+    payload?: readonly Uint8Array[],
+  ): void {
+    const head = slab.octets.u8.subarray(0, len);
+    const done = (): void => this.shared.pool.release(slab);
+    const list = payload ? [head, ...payload] : [head];
+    try {
+      this.sender.send(list, dstPort, formatIpv4(dst), done);
+    } catch {
+      done(); // the socket was closed meanwhile: the transfer is over
+    }
+  }
+
+  close(): void {
+    for (const socket of this.sockets) socket.close();
+  }
+
+  private receive(msg: Buffer, from: RemoteInfo, broadcast: boolean): void {
+    const src = parseIpv4(from.address);
+    const { rx, guard } = this.shared;
+    if (src === undefined || msg.length > rx.u8.length) return;
+    if (!guard.admits(src)) {
+      guard.dropped(src, `UDP port ${this.port}`);
+      return;
+    }
+    rx.u8.set(msg);
+    const d = this.current;
+    d.len = msg.length;
+    d.src = src;
+    d.srcPort = from.port;
+    d.broadcast = broadcast;
+    this.handler(d);
+  }
+}

@@ -1,0 +1,43 @@
+import type { Content } from "../assets/content.ts";
+import type { AgentError } from "../errors.ts";
+
+/** What a file name leads to: octets, or the reason why there are none just now. */
+export type FileState = Content | AgentError;
+
+/** Longest name looked up, octets. */
+const MAX_NAME = 1_024;
+
+/**
+ * The files of one machine by name. TFTP and HTTP serve the same table, so that a name means the same octets in both.
+ */
+export class FileTable {
+  private readonly files = new Map<string, FileState>();
+
+  /** Adds a file; false when the name is taken. */
+  add(name: string, state: FileState): boolean {
+    if (this.files.has(name)) return false;
+    this.files.set(name, state);
+    return true;
+  }
+
+  get(name: string): FileState | undefined {
+    return this.files.get(name);
+  }
+
+  get names(): readonly string[] {
+    return [...this.files.keys()];
+  }
+}
+
+/**
+ * A file name as clients write it, brought to the form of the table: "//boot\\x" and "/boot/x" are "boot/x".
+ *
+ * shim asks for "//grubx64.efi" and GRUB for "/boot/grub/…"; a DOS-born PXE loader writes backslashes. Undefined for a name
+ * that climbs (".."), holds a NUL or is too long: it cannot mean a file of the table.
+ */
+export function normaliseName(name: string): string | undefined {
+  if (name.length > MAX_NAME || name.includes("\0")) return undefined;
+  const parts = name.split(/[/\\]+/).filter((part) => part !== "" && part !== ".");
+  if (parts.length === 0 || parts.includes("..")) return undefined;
+  return parts.join("/");
+}

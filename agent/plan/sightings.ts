@@ -1,0 +1,95 @@
+import type { Family } from "../site/families.ts";
+import type { Machine } from "../site/site.ts";
+import type { Recognition } from "./family.ts";
+
+/** After this long without a word from it, a machine is taken to have started anew. */
+const FORGET_MS = 10 * 60_000;
+/** A loader asks within this time of being fetched; whatever asks later is a PROM that starts anew. */
+const LOADER_MS = 2 * 60_000;
+
+const NEVER: number = Number.NEGATIVE_INFINITY;
+
+interface Sighting {
+  family: Family;
+  lastMs: number;
+  /** When the machine fetched the loader that its PROM asks for. */
+  loadedMs: number;
+}
+
+/**
+ * What each machine was last seen to be.
+ *
+ * Most protocols do not say who speaks: a TFTP read or a MOUNT is the same from all. What DHCP or RARP told a moment ago
+ * holds until the machine starts anew. Bounded by the number of machines in the site.
+ */
+export class Sightings {
+  private readonly seen = new Map<Machine, Sighting>();
+  private readonly now: () => number;
+
+  constructor(now: () => number) {
+    this.now = now;
+  }
+
+  /** The family as known now; "unknown" when it has not said. */
+  familyOf(machine: Machine): Family {
+    return this.current(machine)?.family ?? "unknown";
+  }
+
+  /** A machine asked for its address by RARP: it starts anew, and is taken for a PROM until it says otherwise. */
+  rarp(machine: Machine): Recognition {
+    const known = this.current(machine);
+    // ofwboot asks by RARP a second time once it runs: that is the same boot.
+    if (known && this.isLoaded(known)) {
+      return this.remember(machine, {
+        family: "bsd-loader",
+        why: "its PROM has fetched the loader",
+      });
+    }
+    return this.remember(machine, { family: "openfirmware", why: "asks by RARP" });
+  }
+
+  /** A machine asked by BOOTP or DHCP, and `told` is what its request says. */
+  dhcp(machine: Machine, told: Recognition): Recognition {
+    const known = this.current(machine);
+    if (told.family === "unknown" && known && this.isLoaded(known) && machine.profile?.bsd) {
+      return this.remember(machine, {
+        family: "bsd-loader",
+        why: "its PROM has fetched the loader",
+      });
+    }
+    return this.remember(machine, told);
+  }
+
+  /** A machine fetched the boot program that its PROM's name stands for. */
+  loaderFetched(machine: Machine): void {
+    const known = this.current(machine) ?? this.fresh(machine);
+    known.loadedMs = this.now();
+  }
+
+  private isLoaded(sighting: Sighting): boolean {
+    return this.now() - sighting.loadedMs <= LOADER_MS;
+  }
+
+  private remember(machine: Machine, r: Recognition): Recognition {
+    const sighting = this.current(machine) ?? this.fresh(machine);
+    if (sighting.family !== r.family && r.family !== "bsd-loader") sighting.loadedMs = NEVER;
+    sighting.family = r.family;
+    return r;
+  }
+
+  private fresh(machine: Machine): Sighting {
+    const lastMs = this.now();
+    const sighting: Sighting = { family: "unknown", lastMs, loadedMs: NEVER };
+    this.seen.set(machine, sighting);
+    return sighting;
+  }
+
+  private current(machine: Machine): Sighting | undefined {
+    const sighting = this.seen.get(machine);
+    if (!sighting) return undefined;
+    const nowMs = this.now();
+    if (nowMs - sighting.lastMs > FORGET_MS) return undefined;
+    sighting.lastMs = nowMs;
+    return sighting;
+  }
+}

@@ -1,0 +1,77 @@
+import type { Server } from "node:http";
+import type { UdpPorts } from "../link/datagram.ts";
+import type { FrameLane } from "../link/frame-lane.ts";
+import type { Neighbours } from "../link/neighbours.ts";
+import type { TcpPorts } from "../link/tcp-listener.ts";
+import type { ServiceContext } from "./context.ts";
+import { DhcpServer } from "./dhcp/server.ts";
+import { HttpService } from "./http/service.ts";
+import { type FrameSender, LinkServer } from "./link-server.ts";
+import { RarpService } from "./rarp.ts";
+import { RpcService } from "./rpc/service.ts";
+import { TftpServer } from "./tftp/server.ts";
+
+const HTTP_PORT = 80;
+
+/** What the services stand on: the host's lanes, or virtual ones in tests. */
+export interface Lanes {
+  readonly udp: UdpPorts;
+  readonly tcp: TcpPorts;
+  readonly neighbours: Pick<Neighbours, "put">;
+  /** Our hardware address. */
+  readonly mac: Uint8Array;
+  /** Called last: nobody learns its address before everything else is ready for it. */
+  openLink(): FrameLane;
+}
+
+/** Registers what is to be done when the agent stops; done in reverse order. */
+export type OnStop = (close: () => void | Promise<void>) => void;
+
+/** Starts all services on the lanes; they answer when the promise resolves. `maxTransfers`: TFTP reads at once. */
+export async function startServices(
+  context: ServiceContext,
+  lanes: Lanes,
+  maxTransfers: number,
+  onStop: OnStop,
+): Promise<void> {
+  const { udp, tcp } = lanes;
+  const tftp = new TftpServer(context, udp, maxTransfers);
+  onStop(() => tftp.stop());
+  await tftp.start();
+  const rpc = new RpcService(context, udp, tcp);
+  onStop(() => rpc.stop());
+  await rpc.start();
+  const http = new HttpService(context).createServer();
+  onStop(() => closeServer(http));
+  await tcp.listen(http, HTTP_PORT, "http");
+
+  const lane = lanes.openLink();
+  onStop(() => lane.close());
+  const sender: FrameSender = {
+    mac: lanes.mac,
+    sendFrame(emit) {
+      const len = emit(lane.tx);
+      if (len > 0) lane.send(len);
+    },
+    prepareNeighbour: (address, mac) => lanes.neighbours.put(address, mac),
+  };
+  const rarp = new RarpService(context, sender);
+  const answersDhcp = context.planner.site.network.dhcp !== "off";
+  const dhcp = answersDhcp ? new DhcpServer(context, sender) : undefined;
+  if (dhcp) {
+    onStop(() => dhcp.stop());
+    await dhcp.start(udp);
+  }
+  const link = new LinkServer(lanes.mac, context.counters, context.clock.now, {
+    rarp: (o, frame) => rarp.handle(o, frame),
+    bootp: (o, datagram) => dhcp?.handleBroadcast(o, datagram),
+  });
+  lane.onFrame((len) => link.handle(lane.rx, len));
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,250 @@
+import {
+  BOOTREQUEST,
+  BROADCAST_FLAG,
+  DHCP_CLIENT_PORT,
+  DHCP_SERVER_PORT,
+  DhcpMessageType,
+  messageTypeName,
+} from "../../../protocols/dhcp/options.ts";
+import { DhcpView } from "../../../protocols/dhcp/packet.ts";
+import {
+  ETHERNET_HEADER_LEN,
+  ETHERTYPE_IPV4,
+  emitEthernet,
+} from "../../../protocols/ethernet/frame.ts";
+import { emitIpv4, IPPROTO_UDP, IPV4_HEADER_LEN } from "../../../protocols/ipv4/packet.ts";
+import { emitUdp, UDP_HEADER_LEN, type UdpView } from "../../../protocols/udp/datagram.ts";
+import { formatIpv4, IPV4_BROADCAST, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
+import { MAC_LEN, macText } from "../../../protocols/wire/mac-address.ts";
+import type { Octets } from "../../../protocols/wire/octets.ts";
+import { statusName } from "../../../protocols/wire/status.ts";
+import {
+  type Datagram,
+  TxPool,
+  type TxSlab,
+  type UdpPort,
+  type UdpPorts,
+} from "../../link/datagram.ts";
+import type { JournalProtocol } from "../../log/journal.ts";
+import type { BootPlan, Offer } from "../../plan/boot-plan.ts";
+import { recogniseDhcp } from "../../plan/family.ts";
+import type { Family } from "../../site/families.ts";
+import { type ServiceContext, UNKNOWN_MACHINE } from "../context.ts";
+import type { FrameSender } from "../link-server.ts";
+import { decideDhcp, evidenceOf, messageName } from "./decide.ts";
+import { emitReply, MAX_MESSAGE_LEN } from "./message.ts";
+
+const ETHERNET_BROADCAST: Uint8Array = new Uint8Array(MAC_LEN).fill(0xff);
+/** Where a DHCP message begins in a frame of ours. */
+const MESSAGE_AT = ETHERNET_HEADER_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN;
+/** Replies that wait for their neighbour entry. */
+const PENDING = 32;
+
+/** Where a reply goes, as RFC 2131 section 4.1 has it. */
+type Destination =
+  | { readonly lane: "link"; readonly mac: Uint8Array; readonly address: Ipv4 }
+  | { readonly lane: "udp"; readonly address: Ipv4; readonly port: number };
+
+/** A request that is to be answered, and all that the journal needs of it; outlives the packet. */
+interface Answered {
+  readonly plan: BootPlan;
+  readonly family: Family;
+  readonly offer: Offer;
+  readonly type: number;
+  readonly event: string;
+  readonly decision: string;
+  readonly protocol: JournalProtocol;
+  readonly arrivedMs: number;
+}
+
+/**
+ * BOOTP and DHCP for the machines of the site, each of which has its one reserved address.
+ *
+ * Broadcasts come by the link lane, renewals and relayed requests by UDP. Replies leave by the link lane, straight to the
+ * client's hardware address; only those to a relay leave by UDP.
+ */
+export class DhcpServer {
+  private readonly context: ServiceContext;
+  private readonly sender: FrameSender;
+  private readonly view = new DhcpView();
+  private readonly pool = new TxPool(PENDING, MAX_MESSAGE_LEN);
+  private port: UdpPort | undefined;
+
+  constructor(context: ServiceContext, sender: FrameSender) {
+    this.context = context;
+    this.sender = sender;
+  }
+
+  /** Opens the unicast port: renewals and relays. */
+  async start(ports: UdpPorts): Promise<void> {
+    this.port = await ports.open(DHCP_SERVER_PORT, { name: "dhcp" });
+    this.port.onDatagram((d) => this.handleUdp(d));
+  }
+
+  stop(): void {
+    this.port?.close();
+  }
+
+  /** Takes a broadcast message off the link. */
+  handleBroadcast(o: Octets, udp: UdpView): void {
+    this.handle(o, udp.payloadAt, udp.payloadLen);
+  }
+
+  private handleUdp(d: Datagram): void {
+    this.handle(d.octets, d.at, d.len);
+  }
+
+  private handle(o: Octets, at: number, len: number): void {
+    const { view, context } = this;
+    const status = view.reset(o, at, len);
+    if (status) {
+      context.counters.add("dhcp", statusName(status));
+      return;
+    }
+    // Replies of other servers reach us too.
+    if (view.op !== BOOTREQUEST || view.hlen !== MAC_LEN) return;
+    const mac = macText(o, view.chaddrAt);
+    const event = messageName(view);
+    const protocol = view.isBootp ? "bootp" : "dhcp";
+    const plan = context.planner.byMac(mac);
+    if (!plan) {
+      context.journal.note({ protocol, mac, event, decision: UNKNOWN_MACHINE, outcome: "silent" });
+      return;
+    }
+    const { machine } = plan;
+    const { family, why } = context.sightings.dhcp(machine, recogniseDhcp(evidenceOf(view)));
+    const decision = decideDhcp(view, plan, context.planner.site.network);
+    if (decision.reply === undefined) {
+      context.journal.note({
+        machine: machine.name,
+        mac,
+        address: plan.address,
+        family,
+        protocol,
+        event,
+        decision: decision.why,
+        outcome: "silent",
+      });
+      return;
+    }
+    const offer = plan.offer(family);
+    const nak = decision.reply === DhcpMessageType.Nak;
+    this.reply(o, {
+      plan,
+      family,
+      offer,
+      type: decision.reply,
+      event,
+      decision: nak ? decision.why : `${offer.why}; ${family}: ${why}`,
+      protocol,
+      arrivedMs: context.clock.now(),
+    });
+  }
+
+  /** Writes the reply while the request is still there, and sends it once the host can reach the client. */
+  private reply(o: Octets, a: Answered): void {
+    const { view, context } = this;
+    const slab = this.pool.borrow();
+    if (!slab) {
+      context.counters.add("dhcp", "too-many");
+      return;
+    }
+    const { network } = context.planner.site;
+    const { plan, offer, family, type } = a;
+    const content = { type, plan, offer, family, network, message: a.decision };
+    const len = emitReply(content, view, o, slab.octets, 0);
+    const to = this.destination(a);
+    const settled = type === DhcpMessageType.Ack || type === 0;
+    const ready = settled
+      ? this.sender.prepareNeighbour(plan.address, plan.machine.macOctets)
+      : Promise.resolve();
+    ready
+      .then(() => {
+        this.send(to, slab, len);
+        this.note(a, len);
+      })
+      .catch((error: unknown) => this.noteFailure(a, error))
+      .finally(() => this.pool.release(slab));
+  }
+
+  private destination({ plan, type }: Answered): Destination {
+    const { view } = this;
+    if (view.giaddr !== 0) return { lane: "udp", address: view.giaddr, port: DHCP_SERVER_PORT };
+    if (type === DhcpMessageType.Nak) {
+      return { lane: "link", mac: ETHERNET_BROADCAST, address: IPV4_BROADCAST };
+    }
+    const mac = plan.machine.macOctets;
+    if (view.ciaddr !== 0) return { lane: "link", mac, address: view.ciaddr };
+    if (view.flags & BROADCAST_FLAG) {
+      return { lane: "link", mac: ETHERNET_BROADCAST, address: IPV4_BROADCAST };
+    }
+    return { lane: "link", mac, address: plan.address };
+  }
+
+  private send(to: Destination, slab: TxSlab, len: number): void {
+    if (to.lane === "udp") this.sendUdp(to, slab, len);
+    else this.sender.sendFrame((tx) => this.emitFrame(to, slab, len, tx));
+  }
+
+  private sendUdp(
+    to: { readonly address: Ipv4; readonly port: number },
+    slab: TxSlab,
+    len: number,
+  ): void {
+    const out = this.port?.borrow();
+    if (!out) return;
+    out.octets.u8.set(slab.octets.u8.subarray(0, len));
+    this.port?.send(out, len, to.address, to.port);
+  }
+
+  private emitFrame(
+    to: { readonly mac: Uint8Array; readonly address: Ipv4 },
+    slab: TxSlab,
+    len: number,
+    tx: Octets,
+  ): number {
+    const src = this.context.planner.site.network.address;
+    const dst = to.address;
+    tx.u8.set(slab.octets.u8.subarray(0, len), MESSAGE_AT);
+    let at = emitEthernet({ dst: to.mac, src: this.sender.mac, etherType: ETHERTYPE_IPV4 }, tx, 0);
+    at += emitIpv4({ src, dst, protocol: IPPROTO_UDP }, UDP_HEADER_LEN + len, tx, at);
+    const ports = { srcPort: DHCP_SERVER_PORT, dstPort: DHCP_CLIENT_PORT };
+    emitUdp(ports, len, src, dst, tx, at);
+    return MESSAGE_AT + len;
+  }
+
+  private noteFailure(a: Answered, error: unknown): void {
+    const { plan, family, protocol, event } = a;
+    this.context.journal.note({
+      machine: plan.machine.name,
+      mac: plan.machine.mac,
+      address: plan.address,
+      family,
+      protocol,
+      event,
+      decision: `the answer could not be sent: ${error instanceof Error ? error.message : error}`,
+      outcome: "failed",
+    });
+  }
+
+  private note(a: Answered, octets: number): void {
+    const { plan, offer, type } = a;
+    const nak = type === DhcpMessageType.Nak;
+    const words = [`${messageTypeName(type)} ${nak ? "" : formatIpv4(plan.address)}`.trim()];
+    if (!nak && offer.bootFile !== undefined) words.push(`boot ${offer.bootFile}`);
+    if (!nak && offer.rootPath !== undefined) words.push(`root ${offer.rootPath}`);
+    this.context.journal.note({
+      machine: plan.machine.name,
+      mac: plan.machine.mac,
+      address: plan.address,
+      family: a.family,
+      protocol: a.protocol,
+      event: a.event,
+      decision: a.decision,
+      reply: words.join(", "),
+      outcome: nak ? "refused" : "answered",
+      octets,
+      ms: this.context.clock.now() - a.arrivedMs,
+    });
+  }
+}

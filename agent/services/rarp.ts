@@ -1,0 +1,100 @@
+import { ARP_LEN, ArpView, emitArp, RARP_REPLY, RARP_REQUEST } from "../../protocols/arp/packet.ts";
+import {
+  ETHERNET_HEADER_LEN,
+  ETHERTYPE_RARP,
+  type EthernetView,
+  emitEthernet,
+  padFrame,
+} from "../../protocols/ethernet/frame.ts";
+import { formatIpv4 } from "../../protocols/wire/ipv4-address.ts";
+import { macText } from "../../protocols/wire/mac-address.ts";
+import type { Octets } from "../../protocols/wire/octets.ts";
+import { statusName } from "../../protocols/wire/status.ts";
+import type { BootPlan } from "../plan/boot-plan.ts";
+import { type ServiceContext, UNKNOWN_MACHINE, whoIs } from "./context.ts";
+import type { FrameSender } from "./link-server.ts";
+
+/**
+ * Answers "who am I?" (RFC 903) for the machines of the site.
+ *
+ * As rarpd does, it demands that the frame's source, the sender and the target hardware address are one and the same: a
+ * request on behalf of another machine is not what any PROM sends. The neighbour entry is set before the reply leaves,
+ * because a PROM cannot answer the ARP request that our first TFTP packet would otherwise need.
+ */
+export class RarpService {
+  private readonly context: ServiceContext;
+  private readonly sender: FrameSender;
+  private readonly view = new ArpView();
+
+  constructor(context: ServiceContext, sender: FrameSender) {
+    this.context = context;
+    this.sender = sender;
+  }
+
+  /** Takes the payload of a RARP frame. */
+  handle(o: Octets, frame: EthernetView): void {
+    const { view, context } = this;
+    const status = view.reset(o, frame.payloadAt, frame.payloadLen);
+    if (status) {
+      context.counters.add("rarp", statusName(status));
+      return;
+    }
+    if (view.op !== RARP_REQUEST) return;
+    const mac = macText(o, view.shaAt);
+    if (macText(o, view.thaAt) !== mac || macText(o, frame.srcAt) !== mac) {
+      this.silent(mac, "asks on behalf of another hardware address, which no PROM does");
+      return;
+    }
+    const plan = context.planner.byMac(mac);
+    if (!plan) {
+      this.silent(mac, UNKNOWN_MACHINE);
+      return;
+    }
+    const arrivedMs = context.clock.now();
+    const { why } = context.sightings.rarp(plan.machine);
+    const { macOctets } = plan.machine;
+    const event = `who is ${mac}?`;
+    this.sender
+      .prepareNeighbour(plan.address, macOctets)
+      .then(() => {
+        this.send(plan);
+        context.journal.note({
+          ...whoIs(plan, context),
+          protocol: "rarp",
+          event,
+          decision: `its address in the site; ${why}`,
+          reply: `you are ${formatIpv4(plan.address)}, I am ${formatIpv4(plan.server)}`,
+          outcome: "answered",
+          octets: ARP_LEN,
+          ms: context.clock.now() - arrivedMs,
+        });
+      })
+      .catch((error: unknown) => {
+        const words = error instanceof Error ? error.message : String(error);
+        const decision = `the answer could not be sent: ${words}`;
+        const who = whoIs(plan, context);
+        context.journal.note({ ...who, protocol: "rarp", event, decision, outcome: "failed" });
+      });
+  }
+
+  private send(plan: BootPlan): void {
+    const { macOctets: tha } = plan.machine;
+    const { server: spa, address: tpa } = plan;
+    const { mac: sha } = this.sender;
+    this.sender.sendFrame((tx) => {
+      const len = emitEthernet({ dst: tha, src: sha, etherType: ETHERTYPE_RARP }, tx, 0);
+      emitArp({ op: RARP_REPLY, sha, spa, tha, tpa }, tx, ETHERNET_HEADER_LEN);
+      return padFrame(tx, 0, len + ARP_LEN);
+    });
+  }
+
+  private silent(mac: string, decision: string): void {
+    this.context.journal.note({
+      protocol: "rarp",
+      mac,
+      event: `who is ${mac}?`,
+      decision,
+      outcome: "silent",
+    });
+  }
+}

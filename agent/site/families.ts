@@ -1,0 +1,24 @@
+/**
+ * The firmware families that the agent tells apart. A site file names them in `chain`, the journal and the
+ * metrics carry them, and `agent/plan` decides by them. How a family is recognised is written there.
+ */
+export const FAMILIES = [
+  "openfirmware",
+  "pxe-bios",
+  "uefi-ia32",
+  "uefi-x64",
+  "uefi-arm32",
+  "uefi-arm64",
+  "uefi-http-x64",
+  "uefi-http-arm64",
+  "ipxe",
+  "uboot",
+  "slof",
+  "raspberry-pi",
+  "linux-kernel",
+  "bsd-loader",
+  "unknown",
+] as const;
+
+/** One of {@link FAMILIES}. */
+export type Family = (typeof FAMILIES)[number];

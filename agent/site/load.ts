@@ -1,0 +1,83 @@
+import { statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { AgentError } from "../errors.ts";
+import { readDocument } from "./document.ts";
+import { formatProblems, type SiteProblem } from "./problems.ts";
+import { resolveSite } from "./resolve.ts";
+import { checkShape } from "./shape.ts";
+import type { Site } from "./site.ts";
+
+/** A site, or everything that keeps the text from being one, in the order of the file. */
+export type SiteResult =
+  | { readonly site: Site; readonly problems?: undefined }
+  | { readonly site?: undefined; readonly problems: readonly SiteProblem[] };
+
+/**
+ * Reads the text of a site file.
+ *
+ * @param file the file's path: shown in problems as it is, and made absolute for what is relative to it
+ * @param exists whether a regular file is there, asked for templates only
+ */
+export function parseSite(
+  text: string,
+  file: string,
+  exists: (file: string) => boolean = isFile,
+): SiteResult {
+  const { data, problems } = readDocument(text, file);
+  if (data !== undefined) {
+    const raw = checkShape(data, problems);
+    const context = { path: path.resolve(file), exists, declared: data, problems };
+    const site = resolveSite(raw, context);
+    if (site !== undefined) return { site };
+  }
+  return { problems: problems.list() };
+}
+
+/**
+ * Reads a site file.
+ *
+ * @throws AgentError E_SITE_READ; E_SITE_INVALID, whose message lists every problem and whose cause is the
+ *   array of {@link SiteProblem}
+ */
+export async function loadSite(file: string): Promise<Site> {
+  const { site, problems } = parseSite(await readText(file), file);
+  if (site !== undefined) return site;
+  const count = problems.length === 1 ? "1 mistake" : `${problems.length} mistakes`;
+  throw new AgentError("E_SITE_INVALID", `${file} has ${count}\n\n${formatProblems(problems)}\n`, {
+    cause: problems,
+  });
+}
+
+async function readText(file: string): Promise<string> {
+  let octets: Uint8Array;
+  try {
+    octets = await readFile(file);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const cure = READ_CURES[code ?? ""];
+    const what = READ_FAILURES[code ?? ""] ?? message;
+    throw new AgentError("E_SITE_READ", `${file}: ${what}`, { cause, ...(cure ? { cure } : {}) });
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets);
+  } catch (cause) {
+    const cure = "Save it as UTF-8.";
+    throw new AgentError("E_SITE_READ", `${file}: it is not UTF-8 text`, { cause, cure });
+  }
+}
+
+const READ_FAILURES: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EISDIR: "it is a directory",
+  EACCES: "permission denied",
+};
+
+const READ_CURES: Readonly<Record<string, string>> = {
+  ENOENT: "Check the path given to --site; it is relative to the folder the command runs in.",
+  EISDIR: "Give --site the file itself.",
+};
+
+function isFile(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+}
