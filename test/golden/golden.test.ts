@@ -1,0 +1,84 @@
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { decodeCommand } from "../../agent/cli/decode.ts";
+import type { CommandHost } from "../../agent/cli/host.ts";
+import { decodeToText, textDifference } from "../support/pcap-text.ts";
+import { CAPTURES, captureNames, capturePath, textPath } from "./captures.ts";
+import { REASONS } from "./reasons.ts";
+
+// What real clients sent and were told, beside what we make of it. `make golden` writes the texts anew.
+
+const { GOLDEN } = process.env;
+const WRITES = GOLDEN === "write";
+const MAX_FILE_LEN = 60_000;
+const MAX_LEN = 1_500_000;
+const names = captureNames();
+
+describe("what we decode of real clients", () => {
+  it.each(names)("%s", async (name) => {
+    const { text, frames, messages } = await decodeToText(capturePath(name));
+    if (WRITES) writeFileSync(textPath(name), text);
+    expect(new Set(messages.map((m) => m.frame)).size, "a message for every frame").toBe(frames);
+    const unwell = messages
+      .filter((m) => m.status !== "ok")
+      .map(({ frame, status }) => ({ frame, status }));
+    const explained = REASONS.filter((r) => r.capture === name);
+    expect(unwell, "statuses of messages, against reasons.ts").toEqual(
+      explained.map(({ frame, status }) => ({ frame, status })),
+    );
+    expectSameText(name, text);
+  });
+});
+
+it("is what the command prints", async () => {
+  const stdout = new PassThrough();
+  const text = collect(stdout);
+  const host = { stdout, stderr: new PassThrough() } as unknown as CommandHost;
+  const name = "linux-dhcp-nfsroot-v2-tcp.pcap";
+  await decodeCommand(host).parseAsync([capturePath(name)], { from: "user" });
+  stdout.end();
+  expect(await text).toBe(readFileSync(textPath(name), "utf8"));
+});
+
+describe("the captures", () => {
+  it("are small", () => {
+    const lengths = names.map((name) => statSync(capturePath(name)).size);
+    expect(Math.max(...lengths)).toBeLessThan(MAX_FILE_LEN);
+    expect(lengths.reduce((sum, len) => sum + len, 0)).toBeLessThan(MAX_LEN);
+  });
+
+  it("are described, and nothing else is", () => {
+    const described = readFileSync(join(CAPTURES, "README.md"), "utf8").matchAll(/^\| `(.*?)` /gm);
+    expect([...described].map((m) => m[1]).sort()).toEqual(names);
+  });
+
+  it("have their text each, and no text is left of one that is gone", () => {
+    const texts = readdirSync(CAPTURES).filter((name) => name.endsWith(".txt"));
+    expect(texts.sort()).toEqual(names.map((name) => basename(textPath(name))));
+  });
+
+  it("are those that reasons.ts speaks of", () => {
+    expect(names).toEqual(expect.arrayContaining(REASONS.map((r) => r.capture)));
+    expect(REASONS.filter((r) => r.why === "")).toEqual([]);
+  });
+});
+
+async function collect(stream: PassThrough): Promise<string> {
+  let text = "";
+  for await (const piece of stream) text += String(piece);
+  return text;
+}
+
+/** Fails with the frames that differ, and with how to accept them. */
+function expectSameText(name: string, text: string): void {
+  const file = textPath(name);
+  const expected = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const difference = textDifference(expected, text);
+  if (difference === undefined) return;
+  expect.fail(
+    `${name} decodes to something else than ${basename(file)} says:\n${difference}` +
+      "If the new text (+) is right, type `make golden`, look through `git diff`, and commit it.",
+  );
+}

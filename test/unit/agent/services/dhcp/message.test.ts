@@ -1,0 +1,272 @@
+import { describe, expect, it } from "vitest";
+import { recogniseDhcp } from "../../../../../agent/plan/family.ts";
+import { decideDhcp, evidenceOf, messageName } from "../../../../../agent/services/dhcp/decide.ts";
+import { emitReply, MAX_MESSAGE_LEN } from "../../../../../agent/services/dhcp/message.ts";
+import { BOOTREPLY, DhcpMessageType, DhcpOption } from "../../../../../protocols/dhcp/options.ts";
+import { DhcpView } from "../../../../../protocols/dhcp/packet.ts";
+import { formatIpv4 } from "../../../../../protocols/wire/ipv4-address.ts";
+import { Octets } from "../../../../../protocols/wire/octets.ts";
+import { bytes, dirty } from "../../../../support/hex.ts";
+import { ip, type TestRack, testRack } from "../../../../support/test-site.ts";
+import * as frames from "../../../protocols/dhcp/frames.ts";
+
+/** Header fields by offset, and options put behind the cookie in place of what was there. */
+interface Change {
+  readonly ciaddr?: string;
+  readonly giaddr?: string;
+  readonly options?: string;
+}
+
+function request(frame: string, change: Change = {}): { o: Octets; view: DhcpView } {
+  let u8 = bytes(frame);
+  if (change.options !== undefined) {
+    u8 = Uint8Array.from([...u8.subarray(0, 240), ...bytes(`${change.options} ff`)]);
+  }
+  const o = new Octets(u8);
+  if (change.ciaddr) o.dv.setInt32(12, ip(change.ciaddr));
+  if (change.giaddr) o.dv.setInt32(24, ip(change.giaddr));
+  const view = new DhcpView();
+  expect(view.reset(o, 0, u8.length)).toBe(0);
+  return { o, view };
+}
+
+/** The reply that a machine of the rack gets to a request, as the server makes it. */
+function replyTo(rack: TestRack, machine: string, frame: string, change: Change = {}) {
+  const { o, view } = request(frame, change);
+  const plan = rack.plan(machine);
+  const { network } = rack.site;
+  const { family } = recogniseDhcp(evidenceOf(view));
+  const decision = decideDhcp(view, plan, network);
+  if (decision.reply === undefined) throw new Error(decision.why);
+  const out = dirty(MAX_MESSAGE_LEN);
+  const content = {
+    type: decision.reply,
+    plan,
+    offer: plan.offer(family),
+    family,
+    network,
+    message: decision.why,
+  };
+  const len = emitReply(content, view, o, out, 0);
+  const reply = new DhcpView();
+  expect(reply.reset(out, 0, len)).toBe(0);
+  expect(reply.op).toBe(BOOTREPLY);
+  expect(reply.xid).toBe(view.xid);
+  return { reply, len, out, o, view };
+}
+
+/** Codes in the order of the options area, without end and pads; "pad" where one stands between options. */
+function codesOf(out: Octets, end: number): (number | "pad")[] {
+  const codes: (number | "pad")[] = [];
+  for (let at = 240; at < end; ) {
+    const code = out.u8[at] ?? 255;
+    if (code === 255) return codes;
+    codes.push(code === 0 ? "pad" : code);
+    at += code === 0 ? 1 : 2 + (out.u8[at + 1] ?? 0);
+  }
+  throw new Error("no end option");
+}
+
+const DISCOVER = "350101";
+/** Option overload (RFC 2132 section 9.3). */
+const OVERLOAD = 52;
+const SELECT_US = "350103 3604ac182a96 3204ac182a3c";
+
+describe("decideDhcp", () => {
+  const decide = async (frame: string, change: Change = {}) => {
+    const rack = await testRack();
+    const { view } = request(frame, change);
+    return decideDhcp(view, rack.plan("minipc"), rack.site.network);
+  };
+  const { IPXE_DISCOVER: F } = frames;
+
+  it.each([
+    ["BOOTP", frames.UBOOT_BOOTP, {}, 0],
+    ["BOOTP without cookie", frames.SLOF_BOOTP, {}, 0],
+    ["DISCOVER", F, {}, DhcpMessageType.Offer],
+    ["REQUEST of our offer", F, { options: SELECT_US }, DhcpMessageType.Ack],
+    ["REQUEST after a reboot", F, { options: "350103 3204ac182a3c" }, DhcpMessageType.Ack],
+    ["renewal", F, { options: "350103", ciaddr: "172.24.42.60" }, DhcpMessageType.Ack],
+    ["INFORM", F, { options: "350108", ciaddr: "172.24.42.60" }, DhcpMessageType.Ack],
+    ["REQUEST of another address", F, { options: "350103 3204ac182a3d" }, DhcpMessageType.Nak],
+    ["REQUEST of an address elsewhere", F, { options: "350103 32040a000001" }, DhcpMessageType.Nak],
+    [
+      "renewal of another address",
+      F,
+      { options: "350103", ciaddr: "172.24.42.9" },
+      DhcpMessageType.Nak,
+    ],
+    [
+      "our offer, but another address",
+      F,
+      { options: "350103 3604ac182a96 3204ac182a3d" },
+      DhcpMessageType.Nak,
+    ],
+  ] as [string, string, Change, number][])("answers %s", async (_, frame, change, reply) => {
+    expect(await decide(frame, change)).toMatchObject({ reply });
+  });
+
+  it.each([
+    [
+      "REQUEST for another server",
+      { options: "350103 3604ac182a97 3204ac182a3c" },
+      /another server, 172\.24\.42\.151/,
+    ],
+    ["REQUEST for no address", { options: "350103" }, /no address/],
+    ["RELEASE", { options: "350107" }, /reservation stays/],
+    ["DECLINE", { options: "350104" }, /somebody else uses 172\.24\.42\.60/],
+    ["OFFER", { options: "350102" }, /not a message that a client sends/],
+    ["a type of nobody", { options: "3501c8" }, /not a message that a client sends/],
+  ] as [string, Change, RegExp][])("is silent to %s, and says why", async (_, change, why) => {
+    const decision = await decide(F, change);
+    expect(decision.reply).toBeUndefined();
+    expect(decision.why).toMatch(why);
+  });
+
+  it("says of another network that it is one", async () => {
+    const near = await decide(F, { options: "350103 3204ac182a3d" });
+    const far = await decide(F, { options: "350103 32040a000001" });
+    expect(near.why).toBe("wants 172.24.42.61; its reservation is 172.24.42.60");
+    expect(far.why).toContain("10.0.0.1, which is of another network");
+  });
+
+  it("names messages", () => {
+    const name = (frame: string): string => messageName(request(frame).view);
+    expect([frames.SLOF_BOOTP, frames.UBOOT_BOOTP, F].map(name)).toEqual([
+      "BOOTP request without options",
+      "BOOTP request",
+      "DISCOVER",
+    ]);
+  });
+});
+
+describe("emitReply to BOOTP", () => {
+  it.each([
+    ["KLIBC_BOOTP", frames.KLIBC_BOOTP],
+    ["SLOF_BOOTP", frames.SLOF_BOOTP],
+    ["UBOOT_BOOTP", frames.UBOOT_BOOTP],
+    ["LINUX_BOOTP", frames.LINUX_BOOTP],
+  ] as const)(
+    "answers %s in 300 octets, its options in the vendor area and no pads between",
+    async (_, frame) => {
+      const { reply, len, out } = replyTo(await testRack(), "v100", frame);
+      expect(len).toBe(300);
+      expect(reply.isBootp).toBe(true);
+      expect(codesOf(out, 300)).not.toContain("pad");
+      expect(codesOf(out, 300)).toContain(DhcpOption.RootPath);
+      expect(codesOf(out, 300)).not.toContain(OVERLOAD);
+      expect(formatIpv4(reply.yiaddr)).toBe("172.24.42.51");
+      expect(formatIpv4(reply.siaddr)).toBe("172.24.42.150");
+      expect(formatIpv4(reply.optionIpv4(DhcpOption.SubnetMask))).toBe("255.255.255.0");
+    },
+  );
+
+  it("names the loader in the header, and nothing to a kernel", async () => {
+    const rack = await testRack();
+    expect(replyTo(rack, "v100", frames.SLOF_BOOTP).reply.fileText()).toBe("ofwboot");
+    expect(replyTo(rack, "v100", frames.LINUX_BOOTP).reply.fileText()).toBe("");
+  });
+
+  it("writes the root as each family takes it", async () => {
+    const rack = await testRack();
+    const root = (frame: string): string =>
+      replyTo(rack, "v100", frame).reply.optionText(DhcpOption.RootPath);
+    expect(root(frames.LINUX_BOOTP)).toBe("172.24.42.150:/sun");
+    expect(root(frames.UBOOT_BOOTP)).toBe("/sun");
+  });
+});
+
+describe("emitReply to DHCP", () => {
+  it("offers boot file and server in header and options alike", async () => {
+    const { reply } = replyTo(await testRack(), "minipc", frames.EDK2_REQUEST, {
+      options: `${DISCOVER} 5d020007 3c0950584543 6c69656e74`,
+    });
+    expect(reply.messageType).toBe(DhcpMessageType.Offer);
+    expect(reply.fileText()).toBe("ipxe-x64");
+    expect(reply.optionText(DhcpOption.BootfileName)).toBe("ipxe-x64");
+    expect(formatIpv4(reply.siaddr)).toBe("172.24.42.150");
+    expect(reply.optionText(DhcpOption.TftpServerName)).toBe("172.24.42.150");
+    expect(formatIpv4(reply.optionIpv4(DhcpOption.ServerIdentifier))).toBe("172.24.42.150");
+    expect(reply.optionU32(DhcpOption.IpAddressLeaseTime, 0)).toBe(43_200);
+    expect(reply.optionText(DhcpOption.HostName)).toBe("minipc");
+    expect(reply.optionText(DhcpOption.DomainName)).toBe("rack7.example");
+    expect(formatIpv4(reply.optionIpv4(DhcpOption.Router))).toBe("172.24.42.1");
+    expect(reply.optionAt(DhcpOption.VendorClassIdentifier)).toBe(-1);
+  });
+
+  it("gives iPXE its script, and tells it inside 175 not to wait for a proxy", async () => {
+    const { reply, out } = replyTo(await testRack(), "minipc", frames.IPXE_DISCOVER);
+    expect(reply.fileText()).toBe("http://172.24.42.150/boot.ipxe");
+    const at = reply.optionAt(DhcpOption.Ipxe);
+    expect([...out.u8.subarray(at, at + 3)]).toEqual([0xb0, 1, 1]);
+    expect(reply.optionAt(0xb0)).toBe(-1);
+  });
+
+  it("calls itself HTTPClient to one, with a URL", async () => {
+    const { reply } = replyTo(await testRack(), "minipc", frames.EDK2_REQUEST, {
+      options: `${DISCOVER} 5d020010 3c0a48545450436c69656e74`,
+    });
+    expect(reply.optionText(DhcpOption.VendorClassIdentifier)).toBe("HTTPClient");
+    expect(reply.optionText(DhcpOption.BootfileName)).toBe("http://172.24.42.150/ipxe-x64");
+  });
+
+  it("says NAK with a reason and no address", async () => {
+    const { reply } = replyTo(await testRack(), "minipc", frames.IPXE_DISCOVER, {
+      options: "350103 3204c0a84d48",
+    });
+    expect(reply.messageType).toBe(DhcpMessageType.Nak);
+    expect(reply.yiaddr).toBe(0);
+    expect(reply.siaddr).toBe(0);
+    expect(reply.optionText(DhcpOption.Message)).toBe(
+      "wants 192.168.77.72, which is of another network; its reservation is 172.24.42.60",
+    );
+    expect(reply.optionAt(DhcpOption.IpAddressLeaseTime)).toBe(-1);
+  });
+
+  it("has a relay broadcast a NAK", async () => {
+    const change = { options: "350103 3204ac182a3d", giaddr: "10.1.0.1" };
+    const { reply } = replyTo(await testRack(), "minipc", frames.IPXE_DISCOVER, change);
+    expect(reply.flags & 0x8000).toBe(0x8000);
+    expect(formatIpv4(reply.giaddr)).toBe("10.1.0.1");
+  });
+
+  it("answers INFORM without address and lease", async () => {
+    const change = { options: "350108", ciaddr: "172.24.42.60" };
+    const { reply } = replyTo(await testRack(), "minipc", frames.IPXE_DISCOVER, change);
+    expect(reply.messageType).toBe(DhcpMessageType.Ack);
+    expect(reply.yiaddr).toBe(0);
+    expect(formatIpv4(reply.ciaddr)).toBe("172.24.42.60");
+    expect(reply.optionAt(DhcpOption.IpAddressLeaseTime)).toBe(-1);
+  });
+
+  it("echoes option 82, last", async () => {
+    const relay = "5208 0102abcd 02021234";
+    const change = { options: `${DISCOVER} ${relay}`, giaddr: "10.1.0.1" };
+    const { reply, out, len } = replyTo(await testRack(), "minipc", frames.IPXE_DISCOVER, change);
+    const at = reply.optionAt(DhcpOption.RelayAgentInformation);
+    expect([...out.u8.subarray(at, at + 8)]).toEqual([...bytes("0102abcd02021234")]);
+    expect(codesOf(out, len).at(-1)).toBe(DhcpOption.RelayAgentInformation);
+  });
+
+  it("echoes option 82 in a NAK too", async () => {
+    const change = { options: "350103 3204ac182a3d 5204 0102abcd", giaddr: "10.1.0.1" };
+    const { reply } = replyTo(await testRack(), "minipc", frames.IPXE_DISCOVER, change);
+    expect(reply.messageType).toBe(DhcpMessageType.Nak);
+    expect(reply.optionLen(DhcpOption.RelayAgentInformation)).toBe(4);
+  });
+
+  it("gives a machine without profile its address and nothing to boot", async () => {
+    const { reply } = replyTo(await testRack(), "bare", frames.IPXE_DISCOVER);
+    expect(formatIpv4(reply.yiaddr)).toBe("172.24.42.62");
+    expect(reply.siaddr).toBe(0);
+    expect(reply.fileText()).toBe("");
+    expect(reply.optionAt(DhcpOption.BootfileName)).toBe(-1);
+  });
+
+  it("keeps to what the client can take", async () => {
+    const change = { options: `${DISCOVER} 39020240` };
+    const { len } = replyTo(await testRack(), "minipc", frames.IPXE_DISCOVER, change);
+    expect(len).toBeLessThanOrEqual(576 - 28);
+    expect(len).toBeGreaterThanOrEqual(300);
+  });
+});
