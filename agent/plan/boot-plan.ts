@@ -1,6 +1,6 @@
 import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { hexIpv4 } from "../../protocols/wire/ipv4-address.ts";
-import type { Tree } from "../assets/tree.ts";
+import type { Tree } from "../assets/trees/tree.ts";
 import type { Family } from "../site/families.ts";
 import type { BootParameter, Machine } from "../site/site.ts";
 import { type FileState, type FileTable, normaliseName } from "./file-table.ts";

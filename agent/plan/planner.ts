@@ -1,11 +1,11 @@
 import type { MacText } from "../../protocols/wire/mac-address.ts";
-import { AssetTree } from "../assets/asset-tree.ts";
 import type { Content } from "../assets/content.ts";
-import { DirectoryTree } from "../assets/directory-tree.ts";
 import { PaddedContent } from "../assets/padded-content.ts";
 import type { AssetStore } from "../assets/store.ts";
 import { TextContent } from "../assets/text-content.ts";
-import type { Tree } from "../assets/tree.ts";
+import { AssetTree } from "../assets/trees/asset-tree.ts";
+import { DirectoryTree } from "../assets/trees/directory-tree.ts";
+import type { Tree } from "../assets/trees/tree.ts";
 import { AgentError } from "../errors.ts";
 import type { AssetSpec, BootParameter, Machine, Profile, Root, Site } from "../site/site.ts";
 import type { BootPlan, Export } from "./boot-plan.ts";

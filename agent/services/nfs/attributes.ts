@@ -1,6 +1,6 @@
 import type { FattrRepr, NfsTime } from "../../../protocols/nfs/attributes.ts";
 import { NfsFtype, NfsMode } from "../../../protocols/nfs/constants.ts";
-import type { NodeAttributes, NodeKind } from "../../assets/tree.ts";
+import type { NodeAttributes, NodeKind } from "../../assets/trees/tree.ts";
 
 /** Octets of a block, as STATFS says them too. */
 export const BLOCK_LEN = 4_096;

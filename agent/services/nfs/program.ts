@@ -35,7 +35,7 @@ import {
   type Tree,
   type TreeRefusal,
   type TreeResult,
-} from "../../assets/tree.ts";
+} from "../../assets/trees/tree.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
 import { type RpcAnswer, type RpcCall, type RpcProgram, VOID } from "../rpc/program.ts";
 import { BLOCK_LEN, fattrOf } from "./attributes.ts";

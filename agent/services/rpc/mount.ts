@@ -16,7 +16,7 @@ import { readText } from "../../../protocols/sunrpc/xdr-text.ts";
 import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
 import { Octets } from "../../../protocols/wire/octets.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
-import { isRefusal, type Tree } from "../../assets/tree.ts";
+import { isRefusal, type Tree } from "../../assets/trees/tree.ts";
 import type { BootPlan, Export } from "../../plan/boot-plan.ts";
 import type { Machine } from "../../site/site.ts";
 import { type ServiceContext, whoIs } from "../context.ts";

@@ -181,7 +181,7 @@ async function again(rack: {
   cache: Awaited<ReturnType<typeof testRack>>["cache"];
   plan: (name: string) => { export: unknown };
 }) {
-  const { DirectoryTree } = await import("../../../../../agent/assets/directory-tree.ts");
+  const { DirectoryTree } = await import("../../../../../agent/assets/trees/directory-tree.ts");
   const fresh = await DirectoryTree.open(path.join(rack.dir, "tree"), rack.cache);
   const old = rack.context.planner;
   const planner = Object.create(old) as typeof old;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { AssetTree } from "../../../../agent/assets/asset-tree.ts";
-import { TextContent } from "../../../../agent/assets/text-content.ts";
+import { TextContent } from "../../../../../agent/assets/text-content.ts";
+import { AssetTree } from "../../../../../agent/assets/trees/asset-tree.ts";
 
 const content = (text: string, mtimeMs = 1_000): TextContent =>
   new TextContent(text, text, mtimeMs);

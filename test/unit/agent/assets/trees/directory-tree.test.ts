@@ -9,12 +9,12 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { ChunkCache } from "../../../../agent/assets/chunk-cache.ts";
-import type { Content } from "../../../../agent/assets/content.ts";
-import { DirectoryTree } from "../../../../agent/assets/directory-tree.ts";
-import { tempDir } from "../../../support/temp-dir.ts";
-import { pattern } from "../../../support/test-site.ts";
-import { octetsOf } from "./contents.ts";
+import { ChunkCache } from "../../../../../agent/assets/chunk-cache.ts";
+import type { Content } from "../../../../../agent/assets/content.ts";
+import { DirectoryTree } from "../../../../../agent/assets/trees/directory-tree.ts";
+import { tempDir } from "../../../../support/temp-dir.ts";
+import { pattern } from "../../../../support/test-site.ts";
+import { octetsOf } from "../contents.ts";
 
 const BIG = pattern(2_500);
 

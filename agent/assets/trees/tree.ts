@@ -1,4 +1,4 @@
-import type { Content } from "./content.ts";
+import type { Content } from "../content.ts";
 
 /** What a node of a tree is. */
 export type NodeKind = "file" | "directory" | "symlink";

@@ -1,8 +1,8 @@
 import { constants, type Stats } from "node:fs";
 import { lstat, open, readdir, readlink, realpath } from "node:fs/promises";
-import { AgentError } from "../errors.ts";
-import type { ChunkCache } from "./chunk-cache.ts";
-import type { Content } from "./content.ts";
+import { AgentError } from "../../errors.ts";
+import type { ChunkCache } from "../chunk-cache.ts";
+import type { Content } from "../content.ts";
 import {
   type DirEntry,
   type NodeAttributes,
