@@ -14,6 +14,19 @@ export type ErrorCode =
   | "E_ASSET_READ"
   | "E_ASSET_DIGEST"
   | "E_ASSET_CHANGED"
+  | "E_ASSET_DAMAGED"
+  | "E_ASSET_PENDING"
+  | "E_TREATMENT"
+  | "E_CHECKSUMS"
+  | "E_STORE_UNREACHABLE"
+  | "E_STORE_REFUSED"
+  | "E_STORE_MISSING"
+  | "E_STORE_BROKEN"
+  | "E_STORE_TLS"
+  | "E_CLOCK"
+  | "E_SECRET"
+  | "E_CACHE"
+  | "E_CACHE_FULL"
   | "E_TEMPLATE";
 
 /** What a code means, and what the operator does about it. */
@@ -83,6 +96,58 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   E_ASSET_CHANGED: {
     title: "A file changed on disk after it was verified.",
     cure: "Restart the agent to verify and serve the new file; replace files while the agent is stopped.",
+  },
+  E_ASSET_DAMAGED: {
+    title: "A file in the cache is damaged.",
+    cure: "Nothing of it is served; it is fetched again as soon as a store has it. If it happens again, the disk is failing.",
+  },
+  E_ASSET_PENDING: {
+    title: "An asset is not in the cache yet.",
+    cure: "Wait for it to be fetched (`pilotlight cache status` shows how far it is); the machine asks again by itself.",
+  },
+  E_TREATMENT: {
+    title: "An asset was fetched, but could not be unpacked as the site says.",
+    cure: "Correct `extract` or `decompress` of the asset; the message says what is in the archive.",
+  },
+  E_CHECKSUMS: {
+    title: "The published digest of an asset could not be had or is not to be trusted.",
+    cure: "Check the `checksums` of the asset: address, entry and key. Nothing is fetched until the list is good.",
+  },
+  E_STORE_UNREACHABLE: {
+    title: "A store did not answer.",
+    cure: "Check the uplink, the name service and the address of the store; it is tried again by itself, and what is cached goes on being served.",
+  },
+  E_STORE_REFUSED: {
+    title: "A store refused our credentials, or wants some.",
+    cure: "Check the entry of the store under `stores`, and what its secrets refer to.",
+  },
+  E_STORE_MISSING: {
+    title: "A store does not have the object.",
+    cure: "Correct the address of the asset, or put the object into the store (`pilotlight cache push`).",
+  },
+  E_STORE_BROKEN: {
+    title: "A store gave something else than it announced.",
+    cure: "Look at the store and at proxies on the way to it; it is tried again by itself.",
+  },
+  E_STORE_TLS: {
+    title: "The certificate of a store is not trusted.",
+    cure: "If it has a private authority, name that authority's certificate as `ca` of the store under `stores`.",
+  },
+  E_CLOCK: {
+    title: "The host's clock is wrong, so certificates cannot be checked.",
+    cure: "Set the clock (`timedatectl`, or a time server that is reached without TLS); the agent never sets it. What is cached goes on being served.",
+  },
+  E_SECRET: {
+    title: "A credential that the site refers to is not there.",
+    cure: "Set the variable in the agent's environment, or put the file in place, readable by the agent's user alone.",
+  },
+  E_CACHE: {
+    title: "The cache cannot be used.",
+    cure: "Check that the state folder is there, is on a sound disk and belongs to the user the agent runs as.",
+  },
+  E_CACHE_FULL: {
+    title: "There is no room for an asset.",
+    cure: "Free space on the disk, raise `cache.size` in the site, or take assets out of it; `pilotlight cache ls` shows what is large.",
   },
   E_TEMPLATE: {
     title: "A template could not be rendered.",

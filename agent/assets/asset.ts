@@ -26,7 +26,7 @@ export class Asset implements Content {
 
   private constructor(spec: AssetSpec, cache: ChunkCache, v: Verified) {
     this.name = spec.name;
-    this.file = spec.file;
+    this.file = fileOf(spec);
     this.size = v.size;
     this.mtimeMs = v.mtimeMs;
     this.sha256 = v.sha256;
@@ -41,11 +41,12 @@ export class Asset implements Content {
    * Rejects with E_ASSET_MISSING, E_ASSET_READ, E_ASSET_CHANGED (it shrank meanwhile) or E_ASSET_DIGEST.
    */
   static async verify(spec: AssetSpec, cache: ChunkCache): Promise<Asset> {
-    const verified = await digestFile(spec, cache.chunkLen);
+    const file = fileOf(spec);
+    const verified = await digestFile({ name: spec.name, file }, cache.chunkLen);
     if (spec.sha256 !== undefined && spec.sha256 !== verified.sha256) {
       throw new AgentError(
         "E_ASSET_DIGEST",
-        `asset "${spec.name}": ${spec.file} has sha256 ${verified.sha256}, but the site pins ${spec.sha256}`,
+        `asset "${spec.name}": ${file} has sha256 ${verified.sha256}, but the site pins ${spec.sha256}`,
       );
     }
     return new Asset(spec, cache, verified);
@@ -95,7 +96,7 @@ interface Verified {
   readonly digests: readonly Buffer[];
 }
 
-async function digestFile(spec: AssetSpec, chunkLen: number): Promise<Verified> {
+async function digestFile(spec: Source, chunkLen: number): Promise<Verified> {
   const handle = await openAsset(spec);
   try {
     const stat = await handle.stat();
@@ -127,7 +128,17 @@ async function digestFile(spec: AssetSpec, chunkLen: number): Promise<Verified> 
 type Handle = Awaited<ReturnType<typeof open>>;
 
 /** Whose file is read, for errors. */
-type Source = Pick<AssetSpec, "name" | "file">;
+interface Source {
+  readonly name: string;
+  readonly file: string;
+}
+
+/** The path of an asset that is a file of this host. Throws E_ASSET_MISSING for any other. */
+export function fileOf({ name, sources }: AssetSpec): string {
+  const [source] = sources;
+  if (source?.kind === "file") return source.file;
+  throw new AgentError("E_ASSET_MISSING", `asset "${name}": it is not a file of this host`);
+}
 
 async function openAsset({ name, file }: Source): Promise<Handle> {
   try {

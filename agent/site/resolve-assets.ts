@@ -28,7 +28,14 @@ export function resolveAssets(
       problems.addMissing(["assets", name], "file", `asset "${name}" has no file`, cure);
       continue;
     }
-    const spec = { name, file: path.resolve(dir, file), ...(sha256 ? { sha256 } : {}) };
+    const spec: AssetSpec = {
+      name,
+      sources: [{ kind: "file", file: path.resolve(dir, file) }],
+      ...(sha256 ? { sha256 } : {}),
+      pin: "first",
+      treatment: {},
+      refreshMs: 0,
+    };
     assets.add(name, Object.freeze(spec));
   }
   return assets;

@@ -52,6 +52,7 @@ export function resolveSite(raw: RawSite, context: ResolveContext): Site | undef
     dir,
     network,
     assets: assets.resolved,
+    cache: { versions: 3 },
     profiles: profiles.resolved,
     defaults,
     machines,

@@ -1,5 +1,6 @@
 import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
+import type { Treatment } from "../assets/treatment/treatment.ts";
 import type { Family } from "./families.ts";
 
 /**
@@ -15,6 +16,7 @@ export interface Site {
   readonly dir: string;
   readonly network: Network;
   readonly assets: ReadonlyMap<string, AssetSpec>;
+  readonly cache: CachePolicy;
   readonly profiles: ReadonlyMap<string, Profile>;
   readonly defaults: Defaults;
   /** In the order of the file (names that are whole numbers come first). */
@@ -48,13 +50,112 @@ export const DHCP_MODES = ["authoritative", "off"] as const;
 /** `authoritative`: we give addresses to the machines of the site. `off`: BOOTP and DHCP stay unanswered. */
 export type DhcpMode = (typeof DHCP_MODES)[number];
 
-/** Something that can be served. Whether the file is there is the asset store's question, not the site's. */
+/** A credential: never in the site itself, but named by it. */
+export type SecretRef =
+  /** A variable of the agent's environment. */
+  | { readonly kind: "env"; readonly variable: string }
+  /** The first line of a file; absolute path. */
+  | { readonly kind: "file"; readonly file: string };
+
+/** How a store is reached, from the entry of `stores` that covers it. */
+export interface StoreAccess {
+  /** PEM file of certificates to trust beside the system's; absolute path. */
+  readonly ca?: string;
+  /** Basic authentication; of a registry also what its token is asked for with. */
+  readonly username?: string;
+  readonly password?: SecretRef;
+  /** Sent as `Authorization: Bearer`. Either this or a user name. */
+  readonly token?: SecretRef;
+}
+
+/** Which part of an OCI artifact is meant. */
+export type OciPick =
+  /** The layer with this org.opencontainers.image.title. */
+  | { readonly by: "title"; readonly title: string }
+  | { readonly by: "mediaType"; readonly mediaType: string }
+  /** A file within the layers, of the uppermost layer that has it. No leading slash. */
+  | { readonly by: "path"; readonly path: string }
+  /** The artifact has one layer. */
+  | { readonly by: "only" };
+
+/** One place where an asset is to be had. */
+export type SourceSpec =
+  /** Absolute path. */
+  | { readonly kind: "file"; readonly file: string }
+  /** The newest file in a folder (absolute path) whose name matches; `*` and `?` are wildcards. */
+  | { readonly kind: "folder"; readonly folder: string; readonly match: string }
+  /** `url`: http: or https:, without credentials. */
+  | { readonly kind: "http"; readonly url: string; readonly access: StoreAccess }
+  | {
+      readonly kind: "s3";
+      readonly bucket: string;
+      /** Without a leading slash. */
+      readonly key: string;
+      /** Origin with an optional path: "https://s3.eu-central-1.amazonaws.com". */
+      readonly endpoint: string;
+      readonly region: string;
+      /** Whether the bucket stands in the path; else it is the first label of the host. */
+      readonly pathStyle: boolean;
+      readonly ca?: string;
+      /** Both or none; none: requests are not signed. */
+      readonly accessKey?: SecretRef;
+      readonly secretKey?: SecretRef;
+    }
+  | {
+      readonly kind: "oci";
+      /** Host, with a port where it is not the scheme's: "registry.example.com". */
+      readonly registry: string;
+      readonly repository: string;
+      /** A tag, or a digest "sha256:…" of the manifest or index. */
+      readonly reference: string;
+      readonly pick: OciPick;
+      /** Which image of an index: "linux/amd64", "linux/arm64". */
+      readonly platform: string;
+      readonly plainHttp: boolean;
+      readonly access: StoreAccess;
+    };
+
+/** A published list of digests. */
+export interface ChecksumsSpec {
+  readonly source: SourceSpec;
+  /** The name that the list has for the asset. */
+  readonly entry: string;
+  /** Who must have signed the list. `key`: the public key's text as its tool writes it, or its base64 line alone. */
+  readonly signature?:
+    | { readonly by: "signify"; readonly key: string; readonly source?: SourceSpec }
+    | { readonly by: "minisign"; readonly key: string; readonly source: SourceSpec };
+}
+
+/**
+ * What is done when a store has other octets than before and the site pins none.
+ *
+ * `first`: they are refused and reported, the operator decides. `always-newest`: served from then on, and reported. `none`:
+ * served from then on.
+ */
+export const PIN_POLICIES = ["first", "always-newest", "none"] as const;
+export type PinPolicy = (typeof PIN_POLICIES)[number];
+
+/** Something that can be served. Whether it can be had is the asset store's question, not the site's. */
 export interface AssetSpec {
   readonly name: string;
-  /** Absolute path. */
-  readonly file: string;
-  /** The digest that the site pins, 64 lower-case hex digits. */
+  /** At least one; more are mirrors of the same octets. */
+  readonly sources: readonly SourceSpec[];
+  /** Digest that the site pins of what the source gives (before treatment): 64 lower-case hex digits. */
   readonly sha256?: string;
+  /** Where the digest is published. Not beside `sha256`. */
+  readonly checksums?: ChecksumsSpec;
+  readonly pin: PinPolicy;
+  readonly treatment: Treatment;
+  /** How often the stores are asked for something newer, ms; 0: never. */
+  readonly refreshMs: number;
+}
+
+/** What the site says of the cache; the board's budget holds for the rest. */
+export interface CachePolicy {
+  /** Octets; absent: the board's budget. */
+  readonly size?: number;
+  /** Versions kept of each asset, the one served included; at least 2, so that there is one to go back to. */
+  readonly versions: number;
 }
 
 /** What a name in `files` leads to. */

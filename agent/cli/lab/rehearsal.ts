@@ -1,4 +1,5 @@
 import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
+import { fileOf } from "../../assets/asset.ts";
 import type { JournalEntry } from "../../log/journal.ts";
 import type { Site } from "../../site/site.ts";
 import { Child } from "./child.ts";
@@ -123,7 +124,7 @@ export class Rehearsal {
     const { ip, mac } = machineOf(site, machine);
     const expects = machine
       .expects(ip)
-      .flatMap(({ asked, asset }) => ["--expect", `${asked}=${site.assets.get(asset)?.file}`]);
+      .flatMap(({ asked, asset }) => ["--expect", `${asked}=${expectedFile(site, asset)}`]);
     const args = [main, "sim", machine.firmware, "--interface", machine.name, "--mac", mac];
     const limits = ["--json", "--timeout", String(Math.ceil(timeoutMs / 1000))];
     let said = "";
@@ -201,4 +202,11 @@ function machineOf(site: Site, machine: LabMachine): Site["machines"][number] {
   const found = site.machines.find((m) => m.name === machine.name);
   if (!found) throw new Error(`${site.path} has no machine ${machine.name}`);
   return found;
+}
+
+/** Where the lab's own example keeps an asset. */
+function expectedFile(site: Site, asset: string): string {
+  const spec = site.assets.get(asset);
+  if (!spec) throw new Error(`the example has no asset "${asset}"`);
+  return fileOf(spec);
 }

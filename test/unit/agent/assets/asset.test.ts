@@ -7,6 +7,7 @@ import { Asset } from "../../../../agent/assets/asset.ts";
 import { ChunkCache } from "../../../../agent/assets/chunk-cache.ts";
 import { AssetStore } from "../../../../agent/assets/store.ts";
 import { AgentError } from "../../../../agent/errors.ts";
+import { fileAsset } from "../../../support/asset-specs.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
 import { pattern } from "../../../support/test-site.ts";
 import { octetsOf } from "./contents.ts";
@@ -23,7 +24,7 @@ function fileOf(octets: Uint8Array = OCTETS): string {
 }
 
 const verify = (file: string, sha256?: string): Promise<Asset> =>
-  Asset.verify({ name: "a", file, ...(sha256 ? { sha256 } : {}) }, cacheOf());
+  Asset.verify(fileAsset("a", file, sha256), cacheOf());
 
 describe("Asset", () => {
   it("is the file's octets with its digest", async () => {
@@ -100,13 +101,13 @@ describe("Asset", () => {
 
 describe("AssetStore", () => {
   it("keeps what can be had and tells what cannot", async () => {
-    const good = { name: "good", file: fileOf() };
-    const bad = { name: "bad", file: "/nonexistent" };
-    const folder = { name: "folder", file: tempDir() };
+    const good = fileAsset("good", fileOf());
+    const bad = fileAsset("bad", "/nonexistent");
+    const folder = fileAsset("folder", tempDir());
     const store = await AssetStore.open([bad, folder, good], cacheOf());
     expect(store.get(good)).toBeInstanceOf(Asset);
     expect(store.get(bad)).toBeInstanceOf(AgentError);
     expect(store.problems().map((e) => e.code)).toEqual(["E_ASSET_MISSING", "E_ASSET_READ"]);
-    expect(() => store.get({ name: "other", file: "/x" })).toThrow("not of this site");
+    expect(() => store.get(fileAsset("other", "/x"))).toThrow("not of this site");
   });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import { fileOf } from "../../../../../agent/assets/asset.ts";
 import { LAB_MACHINES } from "../../../../../agent/cli/lab/machines.ts";
 import { layOutExample, standIn } from "../../../../../agent/cli/lab/stand-ins.ts";
 import { loadSite } from "../../../../../agent/site/load.ts";
@@ -32,8 +33,8 @@ describe("the example", () => {
   it("has every file that its site names, and every machine of the lab", async () => {
     const site = await loadSite(await layOutExample(EXAMPLE, folder));
     expect(site.assets.size).toBe(5);
-    for (const { file } of site.assets.values())
-      expect(statSync(file).size).toBeGreaterThan(70_000);
+    for (const spec of site.assets.values())
+      expect(statSync(fileOf(spec)).size).toBeGreaterThan(70_000);
     expect(site.machines.map((m) => m.name)).toEqual(LAB_MACHINES.map((m) => m.name));
     for (const machine of LAB_MACHINES) {
       const ip = site.machines.find((m) => m.name === machine.name)?.ip ?? 0;
