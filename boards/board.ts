@@ -70,6 +70,10 @@ export interface Budgets {
   readonly tcpConnections: number;
   /** Journal entries kept in memory. */
   readonly journalEntries: number;
+  /** Assets on disk, all versions together; the site's `cache.size` takes its place. */
+  readonly diskCacheMiB: number;
+  /** Fetches from stores at once: each hashes and writes, which a small board cannot do twice beside serving. */
+  readonly fetches: number;
 }
 
 /** What an image builder needs to make a bootable medium. No board has one yet; see README.md. */

@@ -15,5 +15,7 @@ export const GENERIC_ARM64: Board = {
     transfers: 64,
     tcpConnections: 64,
     journalEntries: 2_000,
+    diskCacheMiB: 8_192,
+    fetches: 1,
   },
 };

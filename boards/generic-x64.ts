@@ -15,5 +15,7 @@ export const GENERIC_X64: Board = {
     transfers: 512,
     tcpConnections: 512,
     journalEntries: 20_000,
+    diskCacheMiB: 65_536,
+    fetches: 2,
   },
 };

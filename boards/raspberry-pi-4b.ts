@@ -19,5 +19,7 @@ export const RASPBERRY_PI_4B: Board = {
     transfers: 256,
     tcpConnections: 256,
     journalEntries: 10_000,
+    diskCacheMiB: 16_384,
+    fetches: 2,
   },
 };

@@ -19,5 +19,7 @@ export const RASPBERRY_PI_5: Board = {
     transfers: 512,
     tcpConnections: 512,
     journalEntries: 10_000,
+    diskCacheMiB: 32_768,
+    fetches: 2,
   },
 };

@@ -23,5 +23,7 @@ export const RASPBERRY_PI_ZERO_2_W: Board = {
     transfers: 64,
     tcpConnections: 64,
     journalEntries: 2_000,
+    diskCacheMiB: 8_192,
+    fetches: 1,
   },
 };
