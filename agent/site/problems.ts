@@ -32,6 +32,7 @@ export class Problems {
   private readonly found: SiteProblem[] = [];
   private readonly places = new Map<string, Place>();
   private readonly excused = new Set<string>();
+  private readonly hidden: { readonly from: number; readonly to: number }[] = [];
   private readonly file: string;
   private readonly text: string;
   /** Offset of each line's first character. */
@@ -98,13 +99,46 @@ export class Problems {
     return this.excused.has(keyOf(path));
   }
 
+  /** The same for this path or any below it. */
+  isExcusedWithin(path: Path): boolean {
+    const key = keyOf(path);
+    for (const other of this.excused) {
+      if (other === key || other.startsWith(`${key}\0`)) return true;
+    }
+    return false;
+  }
+
+  /** From here on no problem shows this part of the text: a credential, or what may be one. Offsets. */
+  hide(from: number, to: number): void {
+    this.hidden.push({ from, to });
+  }
+
   get count(): number {
     return this.found.length;
   }
 
   /** In the order of the file. */
   list(): readonly SiteProblem[] {
-    return this.found.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    const sorted = this.found.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    if (this.hidden.length === 0) return sorted;
+    const text = this.withoutHidden();
+    return sorted.map((p) => {
+      const start = this.starts[p.line - 1] ?? 0;
+      return { ...p, source: text.slice(start, start + p.source.length) };
+    });
+  }
+
+  /** One asterisk for each character that is hidden, so that every offset stays right. */
+  private withoutHidden(): string {
+    const parts: string[] = [];
+    let at = 0;
+    for (const { from, to } of this.hidden.toSorted((a, b) => a.from - b.from)) {
+      if (to <= at) continue;
+      const start = Math.max(from, at);
+      parts.push(this.text.slice(at, start), "*".repeat(to - start));
+      at = to;
+    }
+    return parts.join("") + this.text.slice(at);
   }
 
   private offset(path: Path, at: "key" | "value"): number {

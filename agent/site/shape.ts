@@ -26,6 +26,10 @@ export function checkShape(data: Record<string, unknown>, problems: Problems): R
 function report(issue: v.BaseIssue<unknown>, problems: Problems): void {
   const path = pathOf(issue);
   if (problems.isExcused(path)) return;
+  // A list with a wrong item is left out as a whole, and is not missing for that.
+  for (const [i, item] of (issue.path ?? []).entries()) {
+    if (item.type === "array") problems.excuse(path.slice(0, i));
+  }
   const parent = path.slice(0, -1);
   const field = path.at(-1) ?? "";
   const about = keyIssueOf(issue);
