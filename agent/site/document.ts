@@ -1,6 +1,6 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, parseDocument } from "yaml";
 import { type Path, Problems } from "./problems.ts";
-import { isSecret } from "./secrets.ts";
+import { isSecret, isSecretKey } from "./secrets.ts";
 import { place, quote } from "./wording.ts";
 
 /** A site file as plain data, with the place of every key and value noted in `problems`. */
@@ -119,6 +119,7 @@ class Reader {
       const name = this.key(key, path);
       if (name === undefined) continue;
       const here = [...path, name];
+      if (isSecretKey(path, name)) this.hideNode(key);
       this.hide(here, value);
       if (Object.hasOwn(data, name)) {
         this.problems.addAt(
@@ -181,9 +182,13 @@ class Reader {
 
   private hide(path: Path, node: unknown): void {
     if (isMap(node)) return;
-    const { range } = (node as Node | null) ?? {};
     const text = isScalar(node) ? String(node.value) : undefined;
-    if (range && isSecret(path, text)) this.problems.hide(range[0], range[1]);
+    if (isSecret(path, text)) this.hideNode(node);
+  }
+
+  private hideNode(node: unknown): void {
+    const { range } = (node as Node | null) ?? {};
+    if (range) this.problems.hide(range[0], range[1]);
   }
 
   private note(path: Path, node: unknown, key?: number): void {

@@ -72,7 +72,7 @@ function refuseScheme(text: string): Wrong | undefined {
   const [, scheme = ""] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? [];
   if (scheme === "" || scheme.toLowerCase() === "oci") return undefined;
   const cure =
-    "begin with the registry's host; for one without TLS add a store with plainHttp: true";
+    "begin with the registry's host; plainHttp: true in its store is for one without TLS";
   return new Wrong(`an OCI artifact has no ${quote(`${scheme}://`)} before it`, cure);
 }
 

@@ -1,9 +1,9 @@
 import { Wrong } from "./leaves.ts";
+import { isSecretKeyLine } from "./secrets.ts";
 import { quote } from "./wording.ts";
 
 /** "Ed", 8 octets that number the key, 32 of the key: signify(1) and minisign write the same. */
 const KEY_OCTETS = 42;
-const SECRET_KEY = /^RW[QRT][A-Za-z0-9+/]{70,}/;
 
 /** Whether a text is a key itself and not the path of one. */
 export function isKeyText(text: string): boolean {
@@ -21,7 +21,7 @@ export function refuseKey(text: string, tool: string): Wrong | undefined {
   const isBase64 = /^[A-Za-z0-9+/]+={0,2}$/.test(line.trim());
   const isPublic = octets.length === KEY_OCTETS && octets[0] === 0x45 && octets[1] === 0x64;
   if (more.length === 0 && isBase64 && isPublic) return undefined;
-  if (lines.some((l) => SECRET_KEY.test(l) || /secret key/.test(l))) {
+  if (lines.some((l) => isSecretKeyLine(l))) {
     const cure = "name the public key, and keep this one off the machine";
     return new Wrong(`this is no public key of ${tool} but looks like its secret key`, cure);
   }

@@ -32,7 +32,8 @@ export function resolveChecksums(
     problems.addMissing(at, "url", `checksums of asset "${asset}" have no url`, cure);
   }
   const entry = raw.entry ?? (source && baseNameOf(source));
-  if (entry === undefined && source !== undefined) {
+  const unclear = problems.isExcused(["assets", asset, "match"]);
+  if (entry === undefined && source !== undefined && !unclear) {
     const cure = "add the name that the list has for it: entry: NAME";
     problems.addMissing(at, "entry", `checksums of asset "${asset}" have no entry`, cure);
   }

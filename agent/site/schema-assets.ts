@@ -122,7 +122,7 @@ export const ASSET: v.GenericSchema<unknown, RawAsset> = table({
   pin: opt(leaf.oneOf(PIN_POLICIES, "a policy")),
   refresh: opt(DURATION),
   extract: opt(INNER_PATH),
-  decompress: opt(leaf.oneOf(COMPRESSIONS, "a compression that is known here", BY_SUFFIX)),
+  decompress: opt(leaf.oneOf(COMPRESSIONS, "a compression", BY_SUFFIX)),
 }) as unknown as v.GenericSchema<unknown, RawAsset>;
 
 /** The section `cache`. */

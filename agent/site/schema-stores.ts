@@ -2,6 +2,7 @@ import * as v from "valibot";
 import * as leaf from "./leaves.ts";
 import { BASE_URL, BUCKET, REGISTRY } from "./leaves-locations.ts";
 import { SWITCH } from "./leaves-units.ts";
+import { isVariable } from "./secrets.ts";
 import { table } from "./table.ts";
 
 /** Where a credential is: one of the two. */
@@ -29,10 +30,11 @@ export interface RawStore {
 
 const opt = v.exactOptional;
 
-const ENV = leaf.text(
-  (s) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(s),
-  "the name of an environment variable",
-  "use letters, digits and underscores: env: REGISTRY_PASSWORD",
+const ENV_CURE = "use letters, digits and underscores: env: REGISTRY_PASSWORD";
+
+/** The words repeat nothing: what is no name may be the credential itself. */
+const ENV = leaf.parsed("the name of an environment variable", ENV_CURE, (s) =>
+  isVariable(s) ? s : new leaf.Wrong("this is not the name of an environment variable", ENV_CURE),
 );
 
 /** Becomes a part of a host name at AWS. */
@@ -42,11 +44,13 @@ const REGION = leaf.text(
   "use letters, digits and dashes: region: eu-central-1",
 );
 
+const USERNAME_CURE = "write the name alone: the password has a key of its own";
+
 /** RFC 7617 section 2: a colon would end the name, and control characters have no place in a header. */
-const USERNAME = leaf.text(
-  (s) => /^[^:\p{Cc}]+$/u.test(s),
-  "a user name",
-  "write it without colons and control characters",
+const USERNAME = leaf.parsed("a user name", USERNAME_CURE, (s) =>
+  /^[^:\p{Cc}]+$/u.test(s)
+    ? s
+    : new leaf.Wrong("this user name has a colon or a control character in it", USERNAME_CURE),
 );
 
 const SECRET_MAP = table({ env: opt(ENV), file: opt(leaf.PATH) });

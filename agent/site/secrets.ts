@@ -13,10 +13,16 @@ const USERINFO_WITHIN = /:\/\/[^/?#\s]*@/;
 const SIGNATURE =
   /[?&](?:x-(?:amz|goog)-(?:signature|credential|security-token)|awsaccesskeyid|signature|sig|access_token|token|api_?key|password)=/i;
 
+/** The secret keys of signify and minisign; their public keys have 56 characters. */
+const SECRET_KEY = /RW[A-Za-z0-9+/]{70,}/;
+
 /** Keys of a store whose values may be shown. */
 const PLAIN_KEYS: ReadonlySet<string> = new Set(
   "url s3 oci endpoint region pathStyle plainHttp username ca env file".split(" "),
 );
+
+/** Keys whose values are addresses. */
+const ADDRESS_KEYS: ReadonlySet<string> = new Set(["url", "s3", "oci", "endpoint", "signature"]);
 
 /** Refuses a URL or reference that carries a credential; the words repeat nothing of it. */
 export function refuseCredentials(text: string): Wrong | undefined {
@@ -33,9 +39,33 @@ export function refuseCredentials(text: string): Wrong | undefined {
   );
 }
 
-/** Whether a value must not be shown when its line is: by its text, or by the key of a store that it stands at. */
+/** Whether a value must not be shown when its line is: by its text, or by the key that it stands at. */
 export function isSecret(path: readonly string[], text: string | undefined): boolean {
-  const inStore = path[0] === "stores" && path.length > 2;
-  if (inStore && !PLAIN_KEYS.has(path.at(-1) ?? "")) return true;
-  return text !== undefined && (USERINFO_WITHIN.test(text) || SIGNATURE.test(text));
+  const [section, , ...keys] = path;
+  if (section === "stores" && keys.length > 0 && !PLAIN_KEYS.has(keys.at(-1) ?? "")) return true;
+  if (text === undefined) return false;
+  if (section === "stores" && keys.at(-1) === "env" && !isVariable(text)) return true;
+  if (section === "stores" && keys.at(-1) === "username" && text.includes(":")) return true;
+  return (
+    SECRET_KEY.test(text) ||
+    USERINFO_WITHIN.test(text) ||
+    SIGNATURE.test(text) ||
+    (keys.some((key) => ADDRESS_KEYS.has(key)) && USERINFO.test(text))
+  );
+}
+
+/** Whether a line is of a secret key's file. */
+export function isSecretKeyLine(line: string): boolean {
+  return SECRET_KEY.test(line) || /^untrusted comment:.*secret key/.test(line);
+}
+
+/** Whether this can be the name of a variable of the environment. */
+export function isVariable(text: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(text);
+}
+
+/** Whether a key must not be shown: for want of a space after its colon it has the value in it. */
+export function isSecretKey(parent: readonly string[], key: string): boolean {
+  if (!key.includes(":")) return false;
+  return parent[0] === "stores" || USERINFO_WITHIN.test(key) || SIGNATURE.test(key);
 }

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { shown } from "./leaves.ts";
 import type { Path, Problems } from "./problems.ts";
 import { type RawSite, SITE } from "./schema.ts";
+import { isSecretKey } from "./secrets.ts";
 import { keyIssueOf } from "./table.ts";
 import { place, quote } from "./wording.ts";
 
@@ -36,11 +37,14 @@ function report(issue: v.BaseIssue<unknown>, problems: Problems): void {
   if (about !== undefined) {
     for (const key of about.meant) problems.excuse([...parent, key]);
     const where = place(parent);
+    const [before = "", rest = ""] = isSecretKey(parent, field) ? splitAtColon(field) : [];
+    const named = quote(rest === "" ? field : `${before}:…`);
+    const cure = rest === "" ? about.cure : about.cure.replace(rest, () => "…");
     const message =
       about.kind === "unknown"
-        ? `unknown key ${quote(field)} in ${where}`
-        : `${quote(field)} in ${where} is not supported by this version`;
-    problems.add(path, message, about.cure, "key");
+        ? `unknown key ${named} in ${where}`
+        : `${named} in ${where} is not supported by this version`;
+    problems.add(path, message, cure, "key");
     return;
   }
   const at = issue.path?.at(-1)?.origin === "key" ? "key" : "value";
@@ -68,6 +72,11 @@ function report(issue: v.BaseIssue<unknown>, problems: Problems): void {
     `${quote(field)} in ${place(parent)} must be text, not ${asWritten}`,
     written === undefined ? "write one text" : `put it in quotes: "${written}"`,
   );
+}
+
+function splitAtColon(key: string): readonly [string, string] {
+  const colon = key.indexOf(":");
+  return [key.slice(0, colon), key.slice(colon + 1)];
 }
 
 function pathOf(issue: v.BaseIssue<unknown>): Path {
