@@ -28,6 +28,8 @@ export interface S3Location {
   readonly key: string;
 }
 
+/** RFC 9110 section 4.1 asks everyone to take 8000 octets; few servers take more. */
+const MAX_URL = 8000;
 const URL_CURE = "write an https:, http:, s3: or file: URL, as in https://cdn.example.com/vmlinuz";
 const BASE_CURE = "write https:// or http://, a host, and a path if it has one";
 const S3_CURE = "write s3://BUCKET/KEY";
@@ -113,6 +115,9 @@ function parseLocation(s: string): Location | Wrong | undefined {
 }
 
 function parseHttp(s: string): Location | Wrong | undefined {
+  if (s.length > MAX_URL) {
+    return new Wrong(`this URL has ${s.length} characters`, `write one of at most ${MAX_URL}`);
+  }
   if (/[\s\p{Cc}]/u.test(s)) {
     return new Wrong(`${quote(s)} has a space in it`, "remove it, or write it as %20");
   }

@@ -37,11 +37,14 @@ export class Problems {
   private readonly text: string;
   /** Offset of each line's first character. */
   private readonly starts: readonly number[];
+  /** Where the last thing on the last line ends. */
+  private readonly end: number;
 
   constructor(file: string, text: string) {
     this.file = file;
     this.text = text;
     this.starts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
+    this.end = text.trimEnd().length;
   }
 
   /** Remembers where a path is. */
@@ -79,7 +82,7 @@ export class Problems {
   addAt(offset: number, message: string, cure: string): void {
     const { line, column } = this.position(offset);
     const start = this.starts[line - 1] ?? 0;
-    const source = this.text.slice(start).split(/\r?\n/, 1)[0] ?? "";
+    const source = this.text.slice(start, this.starts[line]).replace(/\r?\n$/, "");
     this.found.push({ path: this.file, line, column, message, cure, source });
   }
 
@@ -149,9 +152,13 @@ export class Problems {
   /** Counted here: the parser's own LineCounter is a line off after some unclosed brackets (yaml 2.9.1). */
   private position(offset: number): { line: number; column: number } {
     // An offset at the very end (an unclosed quote) is on a line that is not there: point at the last one's end.
-    const clamped = Math.min(offset, this.text.trimEnd().length);
-    const next = this.starts.findIndex((start) => start > clamped);
-    const line = next < 0 ? this.starts.length : next;
+    const clamped = Math.min(offset, this.end);
+    let line = 1;
+    for (let above = this.starts.length; line < above; ) {
+      const middle = (line + above + 1) >> 1;
+      if ((this.starts[middle - 1] ?? 0) <= clamped) line = middle;
+      else above = middle - 1;
+    }
     return { line, column: clamped - (this.starts[line - 1] ?? 0) + 1 };
   }
 }

@@ -63,12 +63,12 @@ export class Covers<T> {
 
   /** `name`: what follows after the scheme, without a query. A prefix ends where a name's part does. */
   find(name: string): T | undefined {
-    let best: { readonly length: number; readonly access: T } | undefined;
-    for (const [prefix, { access }] of this.stores) {
-      const covers = prefix === "" || name === prefix || name.startsWith(`${prefix}/`);
-      if (covers && prefix.length >= (best?.length ?? 0)) best = { length: prefix.length, access };
+    for (let prefix = name; prefix !== ""; ) {
+      const store = this.stores.get(prefix);
+      if (store !== undefined) return store.access;
+      prefix = prefix.slice(0, Math.max(prefix.lastIndexOf("/"), 0));
     }
-    return best?.access;
+    return this.stores.get("")?.access;
   }
 }
 

@@ -86,9 +86,15 @@ function pathOf(issue: v.BaseIssue<unknown>): Path {
 /** A copy without the values at these paths; a list that would lose an item goes altogether. */
 function without(data: unknown, paths: readonly Path[]): unknown {
   if (typeof data !== "object" || data === null) return data;
+  const byKey = new Map<string, Path[]>();
+  for (const [key = "", ...below] of paths) {
+    const list = byKey.get(key);
+    if (list === undefined) byKey.set(key, [below]);
+    else list.push(below);
+  }
   const copy: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(data)) {
-    const below = paths.filter((p) => p[0] === key).map((p) => p.slice(1));
+    const below = byKey.get(key) ?? [];
     if (below.some((p) => p.length === 0 || Array.isArray(value))) continue;
     copy[key] = below.length === 0 ? value : without(value, below);
   }

@@ -64,6 +64,11 @@ table("sources", [
     '4:13 "https://x/a#b" has a "#" in it, which no server sees / remove it, or write %23',
   ],
   [
+    "a URL that no server takes",
+    asset(`url: "https://x/${"a".repeat(8000)}"`),
+    "4:13 this URL has 8010 characters / write one of at most 8000",
+  ],
+  [
     "an artifact's URL",
     asset('url: "oci://r.example/x:1"'),
     '4:13 "oci://r.example/x:1" is an artifact in a registry / name it by oci: instead of url:',
