@@ -1,5 +1,6 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, parseDocument } from "yaml";
 import { type Path, Problems } from "./problems.ts";
+import { isSecret, isSecretKey } from "./secrets.ts";
 import { place, quote } from "./wording.ts";
 
 /** A site file as plain data, with the place of every key and value noted in `problems`. */
@@ -118,6 +119,8 @@ class Reader {
       const name = this.key(key, path);
       if (name === undefined) continue;
       const here = [...path, name];
+      if (isSecretKey(path, name)) this.hideNode(key);
+      this.hide(here, value);
       if (Object.hasOwn(data, name)) {
         this.problems.addAt(
           startOf(key),
@@ -161,6 +164,7 @@ class Reader {
     if (isSeq(node)) {
       return node.items.map((item, i) => {
         const here = [...path, String(i)];
+        this.hide(here, item);
         this.note(here, item);
         return this.value(item, here) ?? null;
       });
@@ -174,6 +178,17 @@ class Reader {
       return undefined;
     }
     return isScalar(node) ? node.value : null;
+  }
+
+  private hide(path: Path, node: unknown): void {
+    if (isMap(node)) return;
+    const text = isScalar(node) ? String(node.value) : undefined;
+    if (isSecret(path, text)) this.hideNode(node);
+  }
+
+  private hideNode(node: unknown): void {
+    const { range } = (node as Node | null) ?? {};
+    if (range) this.problems.hide(range[0], range[1]);
   }
 
   private note(path: Path, node: unknown, key?: number): void {

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { type Ipv4, maskOf, parseIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import { formatMac, type MacText, parseMac } from "../../protocols/wire/mac-address.ts";
 import type { Scalar } from "./site.ts";
-import { quote } from "./wording.ts";
+import { didYouMean, quote } from "./wording.ts";
 
 /*
  * The single values of a site file. A message is two lines: what is wrong, then the cure. Messages of valibot
@@ -28,6 +28,15 @@ export const TEXT: Leaf<string> = v.pipe(
   v.string(),
   v.check((s) => s.trim() !== "", "this text is empty\nwrite something, or remove the key"),
 );
+
+/** A path of this host, relative to the site file or absolute. No system call takes one with a NUL in it. */
+export const PATH: Leaf<string> = v.pipe(
+  TEXT as v.GenericSchema<string, string>,
+  v.check(
+    (s) => !s.includes("\0"),
+    (i) => `${quote(i.input)} is not a path\nremove the NUL character from it`,
+  ),
+) as unknown as Leaf<string>;
 
 /** An IPv4 address of a host: neither 0.0.0.0, loopback, multicast nor beyond. */
 export const IPV4: Leaf<Ipv4> = v.pipe(
@@ -168,11 +177,60 @@ function isInterfaceMac(mac: Uint8Array | undefined): boolean {
   return mac !== undefined && ((mac[0] ?? 1) & 1) === 0 && mac.some((b) => b !== 0);
 }
 
-function text(test: (s: string) => boolean, what: string, cure: string): Leaf<string> {
+/** Text that a test accepts; `what` says what it is: "a host name". */
+export function text(test: (s: string) => boolean, what: string, cure: string): Leaf<string> {
+  return parsed(what, cure, (s) => (test(s) ? s : undefined));
+}
+
+/** Why a text is not what it should be, where the leaf's usual words would not help. */
+export class Wrong {
+  readonly message: string;
+  readonly cure: string;
+
+  /** Both on one line each. `message` repeats nothing that may be a credential. */
+  constructor(message: string, cure: string) {
+    this.message = message;
+    this.cure = cure;
+  }
+}
+
+/** Text that `parse` makes something of. Undefined stands for the usual words: "… is not `what`", and `cure`. */
+export function parsed<T>(
+  what: string,
+  cure: string,
+  parse: (s: string) => T | Wrong | undefined,
+): Leaf<T> {
   return v.pipe(
     v.string((i) => `${shown(i.input)} is not ${what}\n${cure}`),
-    v.check(test, (i) => `${quote(i.input)} is not ${what}\n${cure}`),
+    v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
+      const result = parse(dataset.value);
+      if (result !== undefined && !isWrong(result)) return result;
+      const usual = new Wrong(`${quote(dataset.value)} is not ${what}`, cure);
+      const { message, cure: how } = isWrong(result) ? result : usual;
+      addIssue({ message: `${message}\n${how}` });
+      return NEVER;
+    }),
   );
+}
+
+function isWrong(x: unknown): x is Wrong {
+  return x instanceof Wrong;
+}
+
+/** One of a few words. `meant`: what people write for one of them that is not near it by its letters. */
+export function oneOf<T extends string>(
+  words: readonly T[],
+  what: string,
+  meant: ReadonlyMap<string, T> = new Map(),
+): Leaf<T> {
+  const cure = `write one of ${words.join(", ")}`;
+  return parsed<T>(what, cure, (s) => {
+    const word = words.find((known) => known === s);
+    if (word !== undefined) return word;
+    const guess = meant.get(s.toLowerCase());
+    const better = guess === undefined ? didYouMean(s, words, cure) : `did you mean "${guess}"?`;
+    return new Wrong(`${quote(s)} is not ${what}`, better);
+  });
 }
 
 /** A value of a wrong type, in words. Numbers as JavaScript writes them: the source line shows what was written. */

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { AgentError } from "../errors.ts";
@@ -18,16 +18,18 @@ export type SiteResult =
  *
  * @param file the file's path: shown in problems as it is, and made absolute for what is relative to it
  * @param exists whether a regular file is there, asked for templates only
+ * @param readKey the text of a file with a public key, undefined when there is none
  */
 export function parseSite(
   text: string,
   file: string,
   exists: (file: string) => boolean = isFile,
+  readKey: (file: string) => string | undefined = readSmallFile,
 ): SiteResult {
   const { data, problems } = readDocument(text, file);
   if (data !== undefined) {
     const raw = checkShape(data, problems);
-    const context = { path: path.resolve(file), exists, declared: data, problems };
+    const context = { path: path.resolve(file), exists, readKey, declared: data, problems };
     const site = resolveSite(raw, context);
     if (site !== undefined) return { site };
   }
@@ -80,4 +82,16 @@ const READ_CURES: Readonly<Record<string, string>> = {
 
 function isFile(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+/** A public key has 100 octets or so. A pipe or a device would keep us waiting. */
+const MAX_KEY_OCTETS = 4096;
+
+function readSmallFile(file: string): string | undefined {
+  try {
+    const stat = statSync(file);
+    return stat.isFile() && stat.size <= MAX_KEY_OCTETS ? readFileSync(file, "latin1") : undefined;
+  } catch {
+    return undefined;
+  }
 }

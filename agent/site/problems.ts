@@ -32,15 +32,19 @@ export class Problems {
   private readonly found: SiteProblem[] = [];
   private readonly places = new Map<string, Place>();
   private readonly excused = new Set<string>();
+  private readonly hidden: { readonly from: number; readonly to: number }[] = [];
   private readonly file: string;
   private readonly text: string;
   /** Offset of each line's first character. */
   private readonly starts: readonly number[];
+  /** Where the last thing on the last line ends. */
+  private readonly end: number;
 
   constructor(file: string, text: string) {
     this.file = file;
     this.text = text;
     this.starts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
+    this.end = text.trimEnd().length;
   }
 
   /** Remembers where a path is. */
@@ -78,7 +82,7 @@ export class Problems {
   addAt(offset: number, message: string, cure: string): void {
     const { line, column } = this.position(offset);
     const start = this.starts[line - 1] ?? 0;
-    const source = this.text.slice(start).split(/\r?\n/, 1)[0] ?? "";
+    const source = this.text.slice(start, this.starts[line]).replace(/\r?\n$/, "");
     this.found.push({ path: this.file, line, column, message, cure, source });
   }
 
@@ -98,13 +102,46 @@ export class Problems {
     return this.excused.has(keyOf(path));
   }
 
+  /** The same for this path or any below it. */
+  isExcusedWithin(path: Path): boolean {
+    const key = keyOf(path);
+    for (const other of this.excused) {
+      if (other === key || other.startsWith(`${key}\0`)) return true;
+    }
+    return false;
+  }
+
+  /** From here on no problem shows this part of the text: a credential, or what may be one. Offsets. */
+  hide(from: number, to: number): void {
+    this.hidden.push({ from, to });
+  }
+
   get count(): number {
     return this.found.length;
   }
 
   /** In the order of the file. */
   list(): readonly SiteProblem[] {
-    return this.found.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    const sorted = this.found.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    if (this.hidden.length === 0) return sorted;
+    const text = this.withoutHidden();
+    return sorted.map((p) => {
+      const start = this.starts[p.line - 1] ?? 0;
+      return { ...p, source: text.slice(start, start + p.source.length) };
+    });
+  }
+
+  /** One asterisk for each character that is hidden, so that every offset stays right. */
+  private withoutHidden(): string {
+    const parts: string[] = [];
+    let at = 0;
+    for (const { from, to } of this.hidden.toSorted((a, b) => a.from - b.from)) {
+      if (to <= at) continue;
+      const start = Math.max(from, at);
+      parts.push(this.text.slice(at, start), "*".repeat(to - start));
+      at = to;
+    }
+    return parts.join("") + this.text.slice(at);
   }
 
   private offset(path: Path, at: "key" | "value"): number {
@@ -115,9 +152,13 @@ export class Problems {
   /** Counted here: the parser's own LineCounter is a line off after some unclosed brackets (yaml 2.9.1). */
   private position(offset: number): { line: number; column: number } {
     // An offset at the very end (an unclosed quote) is on a line that is not there: point at the last one's end.
-    const clamped = Math.min(offset, this.text.trimEnd().length);
-    const next = this.starts.findIndex((start) => start > clamped);
-    const line = next < 0 ? this.starts.length : next;
+    const clamped = Math.min(offset, this.end);
+    let line = 1;
+    for (let above = this.starts.length; line < above; ) {
+      const middle = (line + above + 1) >> 1;
+      if ((this.starts[middle - 1] ?? 0) <= clamped) line = middle;
+      else above = middle - 1;
+    }
     return { line, column: clamped - (this.starts[line - 1] ?? 0) + 1 };
   }
 }

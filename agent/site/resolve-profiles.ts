@@ -105,7 +105,8 @@ function resolveLinux(
 ): LinuxBoot {
   const { assets, problems } = context;
   const hasFiles = profile.files !== undefined || problems.isExcused(["profiles", name, "files"]);
-  if (raw.kernel === undefined && raw.root === undefined && !hasFiles) {
+  const hasRoot = raw.root !== undefined || problems.isExcused([...at, "root"]);
+  if (raw.kernel === undefined && !hasRoot && !hasFiles) {
     const message = `linux of profile "${name}" has neither a kernel nor a root, and no files`;
     problems.addMissing(at, "kernel", message, "name the asset that is the kernel: kernel: ASSET");
   }

@@ -6,8 +6,13 @@ import { resolveAssets, resolveChain } from "./resolve-assets.ts";
 import { resolveMachines } from "./resolve-machines.ts";
 import { resolveNetwork } from "./resolve-network.ts";
 import { type HostAddresses, resolveProfiles } from "./resolve-profiles.ts";
+import { resolveStores } from "./resolve-stores.ts";
 import type { RawSite } from "./schema.ts";
 import type { Defaults, Network, Profile, Site } from "./site.ts";
+
+/** The one served, the one before it, and the one before that. */
+const DEFAULT_VERSIONS = 3;
+const DEFAULT_REFRESH_MS = 6 * 3_600_000;
 
 /** What resolving needs beside the file's own content. */
 export interface ResolveContext {
@@ -15,8 +20,13 @@ export interface ResolveContext {
   readonly path: string;
   /** Whether a file is there; templates are looked for, since they are configuration as the site is. */
   readonly exists: (file: string) => boolean;
+  /** The text of a public key's file; undefined when it cannot be read. Keys are configuration too. */
+  readonly readKey: (file: string) => string | undefined;
   /** The sections before wrong parts were removed: what is declared there counts as declared. */
-  readonly declared: { readonly assets?: unknown; readonly profiles?: unknown };
+  readonly declared: {
+    readonly assets?: unknown;
+    readonly profiles?: unknown;
+  };
   readonly problems: Problems;
 }
 
@@ -31,7 +41,15 @@ export function resolveSite(raw: RawSite, context: ResolveContext): Site | undef
     problems.addMissing([], "site", "the site has no name", 'begin the file with "site: NAME"');
   }
   const network = resolveNetwork(raw.network, problems);
-  const assets = resolveAssets(raw.assets ?? {}, dir, declared.assets, problems);
+  const stores = resolveStores(raw.stores ?? {}, { dir, problems });
+  const { size, versions = DEFAULT_VERSIONS, refresh = DEFAULT_REFRESH_MS } = raw.cache ?? {};
+  const assets = resolveAssets(raw.assets ?? {}, {
+    ...context,
+    dir,
+    stores,
+    declared: declared.assets,
+    refreshMs: refresh,
+  });
   const defaults: Defaults = {
     chain: resolveChain(raw.defaults?.chain ?? {}, assets, ["defaults", "chain"]),
   };
@@ -52,7 +70,7 @@ export function resolveSite(raw: RawSite, context: ResolveContext): Site | undef
     dir,
     network,
     assets: assets.resolved,
-    cache: { versions: 3 },
+    cache: Object.freeze({ versions, ...(size === undefined ? {} : { size }) }),
     profiles: profiles.resolved,
     defaults,
     machines,

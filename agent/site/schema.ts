@@ -3,8 +3,10 @@ import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import { FAMILIES, type Family } from "./families.ts";
 import * as leaf from "./leaves.ts";
+import { ASSET, CACHE, type RawAsset, type RawCache } from "./schema-assets.ts";
+import { type RawStore, STORE } from "./schema-stores.ts";
 import { DHCP_MODES, type DhcpMode, type Scalar } from "./site.ts";
-import { mapOf, table, type Unsupported } from "./table.ts";
+import { listOf, mapOf, table, textOr } from "./table.ts";
 import { didYouMean, quote } from "./wording.ts";
 
 /*
@@ -17,6 +19,8 @@ import { didYouMean, quote } from "./wording.ts";
 export interface RawSite {
   readonly site?: string;
   readonly network?: RawNetwork;
+  readonly cache?: RawCache;
+  readonly stores?: Readonly<Record<string, RawStore>>;
   readonly assets?: Readonly<Record<string, RawAsset>>;
   readonly profiles?: Readonly<Record<string, RawProfile>>;
   readonly defaults?: { readonly chain?: RawChain };
@@ -31,11 +35,6 @@ export interface RawNetwork {
   readonly domain?: string;
   readonly dhcp?: DhcpMode;
   readonly relays?: readonly Ipv4[];
-}
-
-export interface RawAsset {
-  readonly file?: string;
-  readonly sha256?: string;
 }
 
 /** A name in the NFS root to an asset's name, or a directory. */
@@ -100,25 +99,7 @@ const NETWORK = table(
   { pool: { cure: "list each machine under machines with its mac and ip" } },
 );
 
-const FILE_INSTEAD = { cure: "fetch it and give its path: file: PATH", for: "file" };
-const READY_INSTEAD = { cure: "prepare the file beforehand and name the result: file: PATH" };
-const ASSET = table({ file: opt(leaf.TEXT), sha256: opt(leaf.SHA256) }, {
-  url: FILE_INSTEAD,
-  oci: FILE_INSTEAD,
-  s3: FILE_INSTEAD,
-  title: FILE_INSTEAD,
-  decompress: READY_INSTEAD,
-  extract: READY_INSTEAD,
-} satisfies Unsupported);
-
-/** Either a name or path in one text, or a map: which of the two was meant decides what is reported. */
-function textOr<T>(other: v.GenericSchema<unknown, T>): v.GenericSchema<unknown, string | T> {
-  return v.lazy(
-    (x): v.GenericSchema<unknown, string | T> => (typeof x === "string" ? leaf.TEXT : other),
-  );
-}
-
-const ROOT = textOr(mapOf(leaf.FILE_NAME, leaf.TEXT));
+const ROOT = textOr(leaf.PATH, mapOf(leaf.FILE_NAME, leaf.TEXT));
 
 const BSD = table({
   loader: opt(leaf.TEXT),
@@ -136,14 +117,14 @@ const LINUX = table({
 });
 
 const TEMPLATE = table(
-  { template: opt(leaf.TEXT) },
+  { template: opt(leaf.PATH) },
   { secret: { cure: "remove it; every file of a profile is open to the machines that have it" } },
 );
 
 const PROFILE = table({
   bsd: opt(BSD),
   linux: opt(LINUX),
-  files: opt(mapOf(leaf.FILE_NAME, textOr(TEMPLATE))),
+  files: opt(mapOf(leaf.FILE_NAME, textOr(leaf.TEXT, TEMPLATE))),
   boot: opt(leaf.TEXT),
 });
 
@@ -163,6 +144,8 @@ export const SITE: v.GenericSchema<unknown, RawSite> = table(
   {
     site: opt(leaf.TEXT),
     network: opt(NETWORK),
+    cache: opt(CACHE),
+    stores: opt(mapOf(leaf.NAME, STORE)),
     assets: opt(mapOf(leaf.NAME, ASSET)),
     profiles: opt(mapOf(leaf.NAME, PROFILE)),
     defaults: opt(table({ chain: opt(CHAIN) })),
@@ -170,25 +153,3 @@ export const SITE: v.GenericSchema<unknown, RawSite> = table(
   },
   { unknown: { cure: "remove it: machines that are not listed get no answer" } },
 ) as unknown as v.GenericSchema<unknown, RawSite>;
-
-/** A list; with `orOne`, a single item may stand for a list of one. */
-function listOf<T>(
-  item: v.GenericSchema<unknown, T>,
-  orOne: boolean,
-): v.GenericSchema<unknown, readonly T[]> {
-  const list = v.array(
-    item,
-    (i) =>
-      `${leaf.shown(i.input)} where a list belongs\nwrite it in brackets: [${wouldBe(i.input)}]`,
-  );
-  if (!orOne) return list;
-  const one = v.pipe(
-    item,
-    v.transform((x) => [x]),
-  );
-  return v.lazy((x): v.GenericSchema<unknown, readonly T[]> => (Array.isArray(x) ? list : one));
-}
-
-function wouldBe(x: unknown): string {
-  return typeof x === "object" ? "…" : String(x);
-}

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { shown } from "./leaves.ts";
 import type { Path, Problems } from "./problems.ts";
 import { type RawSite, SITE } from "./schema.ts";
+import { isSecretKey } from "./secrets.ts";
 import { keyIssueOf } from "./table.ts";
 import { place, quote } from "./wording.ts";
 
@@ -26,17 +27,24 @@ export function checkShape(data: Record<string, unknown>, problems: Problems): R
 function report(issue: v.BaseIssue<unknown>, problems: Problems): void {
   const path = pathOf(issue);
   if (problems.isExcused(path)) return;
+  // A list with a wrong item is left out as a whole, and is not missing for that.
+  for (const [i, item] of (issue.path ?? []).entries()) {
+    if (item.type === "array") problems.excuse(path.slice(0, i));
+  }
   const parent = path.slice(0, -1);
   const field = path.at(-1) ?? "";
   const about = keyIssueOf(issue);
   if (about !== undefined) {
     for (const key of about.meant) problems.excuse([...parent, key]);
     const where = place(parent);
+    const [before = "", rest = ""] = isSecretKey(parent, field) ? splitAtColon(field) : [];
+    const named = quote(rest === "" ? field : `${before}:…`);
+    const cure = rest === "" ? about.cure : about.cure.replace(rest, () => "…");
     const message =
       about.kind === "unknown"
-        ? `unknown key ${quote(field)} in ${where}`
-        : `${quote(field)} in ${where} is not supported by this version`;
-    problems.add(path, message, about.cure, "key");
+        ? `unknown key ${named} in ${where}`
+        : `${named} in ${where} is not supported by this version`;
+    problems.add(path, message, cure, "key");
     return;
   }
   const at = issue.path?.at(-1)?.origin === "key" ? "key" : "value";
@@ -66,6 +74,11 @@ function report(issue: v.BaseIssue<unknown>, problems: Problems): void {
   );
 }
 
+function splitAtColon(key: string): readonly [string, string] {
+  const colon = key.indexOf(":");
+  return [key.slice(0, colon), key.slice(colon + 1)];
+}
+
 function pathOf(issue: v.BaseIssue<unknown>): Path {
   return (issue.path ?? []).map((item) => String(item.key));
 }
@@ -73,9 +86,15 @@ function pathOf(issue: v.BaseIssue<unknown>): Path {
 /** A copy without the values at these paths; a list that would lose an item goes altogether. */
 function without(data: unknown, paths: readonly Path[]): unknown {
   if (typeof data !== "object" || data === null) return data;
+  const byKey = new Map<string, Path[]>();
+  for (const [key = "", ...below] of paths) {
+    const list = byKey.get(key);
+    if (list === undefined) byKey.set(key, [below]);
+    else list.push(below);
+  }
   const copy: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(data)) {
-    const below = paths.filter((p) => p[0] === key).map((p) => p.slice(1));
+    const below = byKey.get(key) ?? [];
     if (below.some((p) => p.length === 0 || Array.isArray(value))) continue;
     copy[key] = below.length === 0 ? value : without(value, below);
   }

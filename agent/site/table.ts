@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { shown } from "./leaves.ts";
+import { type Leaf, shown } from "./leaves.ts";
 import { didYouMean, quote } from "./wording.ts";
 
 /** What `table` reports of a key: `shape.ts` places it at the key and names the map it is in. */
@@ -55,6 +55,37 @@ export function mapOf<T>(
   value: v.GenericSchema<unknown, T>,
 ): v.GenericSchema<unknown, Record<string, T>> {
   return v.pipe(aMap(), v.record(name as v.GenericSchema<string, string>, value));
+}
+
+/** Either one text or a map: which of the two was meant decides what is reported. */
+export function textOr<T>(
+  text: Leaf<string>,
+  other: v.GenericSchema<unknown, T>,
+): v.GenericSchema<unknown, string | T> {
+  return v.lazy(
+    (x): v.GenericSchema<unknown, string | T> => (typeof x === "string" ? text : other),
+  );
+}
+
+/** A list; with `orOne`, a single item may stand for a list of one. */
+export function listOf<T>(
+  item: v.GenericSchema<unknown, T>,
+  orOne: boolean,
+): v.GenericSchema<unknown, readonly T[]> {
+  const list = v.array(
+    item,
+    (i) => `${shown(i.input)} where a list belongs\nwrite it in brackets: [${wouldBe(i.input)}]`,
+  );
+  if (!orOne) return list;
+  const one = v.pipe(
+    item,
+    v.transform((x) => [x]),
+  );
+  return v.lazy((x): v.GenericSchema<unknown, readonly T[]> => (Array.isArray(x) ? list : one));
+}
+
+function wouldBe(x: unknown): string {
+  return typeof x === "object" ? "…" : String(x);
 }
 
 function aMap(): v.GenericSchema<unknown, Record<string, unknown>> {

@@ -4,6 +4,7 @@ import { suggest } from "./suggest.ts";
 /** A Map, since a section may be called anything, "valueOf" as well. */
 const SINGULAR: ReadonlyMap<string, string> = new Map([
   ["assets", "asset"],
+  ["stores", "store"],
   ["profiles", "profile"],
   ["machines", "machine"],
 ]);

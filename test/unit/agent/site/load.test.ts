@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadSite } from "../../../../agent/site/load.ts";
+import { KEY } from "./site-text.ts";
 
 let dir = "";
 beforeAll(async () => {
@@ -17,6 +18,10 @@ async function file(name: string, content: string | Uint8Array): Promise<string>
 }
 
 const GOOD = "site: s\nnetwork: { address: 10.0.0.1/24 }\n";
+
+const KEY_COMMENT = "untrusted comment: openbsd 7.7 base public key";
+const keySite = (key: string): string =>
+  `${GOOD}assets: { a: { file: f, checksums: { url: "https://x/S", signify: "${key}" } } }\n`;
 
 describe("loadSite", () => {
   it("reads a file and finds its templates beside it", async () => {
@@ -39,6 +44,28 @@ describe("loadSite", () => {
       `${GOOD}profiles: { p: { files: { f: { template: . } } } }\n`,
     );
     await expect(loadSite(at)).rejects.toMatchObject({ code: "E_SITE_INVALID" });
+  });
+
+  it("reads the public keys beside it", async () => {
+    const key = `${KEY_COMMENT}\n${KEY}\n`;
+    await file("base.pub", key);
+    const at = await file("keys.yaml", keySite("base.pub"));
+    const site = await loadSite(at);
+    expect(site.assets.get("a")?.checksums?.signature).toEqual({ by: "signify", key });
+  });
+
+  it.each([
+    ["a folder", "."],
+    ["no file", "none.pub"],
+    ["a device, which may never end", "/dev/zero"],
+    ["a file that is far too large for a key", "large.pub"],
+  ])("takes %s for no public key", async (_, name) => {
+    await file("large.pub", `${KEY_COMMENT}\n${KEY}\n${"\n".repeat(5000)}`);
+    const at = await file("no-key.yaml", keySite(name));
+    await expect(loadSite(at)).rejects.toMatchObject({
+      code: "E_SITE_INVALID",
+      cause: [{ message: `the public key "${name}" is not there, or cannot be read` }],
+    });
   });
 
   it("says that there is no such file", async () => {

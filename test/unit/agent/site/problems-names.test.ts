@@ -11,28 +11,7 @@ import {
   table,
 } from "./problem-table.ts";
 
-const FILE_INSTEAD = "fetch it and give its path: file: PATH";
-const READY_INSTEAD = "prepare the file beforehand and name the result: file: PATH";
 table("assets", [
-  [
-    "without a file",
-    `${HEAD}assets: { a: {} }\n`,
-    '3:11 asset "a" has no file / say where it is: file: PATH, relative to the site file',
-  ],
-  ...(["url", "oci", "s3"] as const).map(
-    (key): Row => [
-      `by ${key}`,
-      `${HEAD}assets: { a: { ${key}: x } }\n`,
-      `3:16 "${key}" in asset "a" is not supported by this version / ${FILE_INSTEAD}`,
-    ],
-  ),
-  ...(["decompress", "extract"] as const).map(
-    (key): Row => [
-      key,
-      `${HEAD}assets: { a: { file: a, ${key}: gzip } }\n`,
-      `3:25 "${key}" in asset "a" is not supported by this version / ${READY_INSTEAD}`,
-    ],
-  ),
   [
     "with a short digest",
     `${HEAD}assets: { a: { file: a, sha256: "9f" } }\n`,
@@ -66,7 +45,7 @@ table("assets", [
   [
     "declared but wrong: not called unknown as well",
     `${HEAD}assets: { a: {} }\ndefaults: { chain: { ipxe: a } }\n`,
-    '3:11 asset "a" has no file / say where it is: file: PATH, relative to the site file',
+    '3:11 asset "a" has no source / say where it is to be had: file: PATH, folder: PATH, url: URL, s3: … or oci: …',
   ],
   [
     "for an unknown family",

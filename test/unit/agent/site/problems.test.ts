@@ -17,7 +17,7 @@ machines:
     expect(problems(text).map((p) => p.split(" / ")[0])).toEqual([
       '1:1 unknown key "siet" in the site file',
       "2:46 the router has the address 10.0.0.1, outside the network 192.168.77.0/24",
-      '3:32 "url" in asset "b" is not supported by this version',
+      '3:37 "x" is not a URL',
       '5:23 unknown asset "c" in bsd of profile "p"',
       '7:13 "nope" is not a MAC address',
       '7:46 unknown profile "q" in machine "m"',

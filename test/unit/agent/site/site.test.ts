@@ -79,10 +79,13 @@ describe("a site", () => {
   it("resolves assets relative to its file and normalises digests", () => {
     expect(rack.assets.get("ofwboot")).toEqual({
       name: "ofwboot",
-      file: "/rack/sun/ofwboot.net",
+      sources: [{ kind: "file", file: "/rack/sun/ofwboot.net" }],
       sha256: "9f".repeat(32),
+      pin: "first",
+      treatment: {},
+      refreshMs: 0,
     });
-    expect(rack.assets.get("netbsd")).toEqual({ name: "netbsd", file: "/srv/netbsd" });
+    expect(rack.assets.get("netbsd")?.sources).toEqual([{ kind: "file", file: "/srv/netbsd" }]);
   });
 
   it("resolves a BSD profile", () => {
@@ -171,6 +174,7 @@ describe("a site", () => {
       relays: [],
     });
     expect(small.machines).toEqual([]);
+    expect(small.cache).toEqual({ versions: 3 });
   });
 
   it("takes a byte order mark, CRLF line ends and dhcp: off", () => {
