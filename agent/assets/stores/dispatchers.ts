@@ -19,6 +19,17 @@ interface Pool {
   readonly place: string;
 }
 
+/** How a request reaches its server: what undici is asked for in place of the URL itself. */
+export interface Route {
+  readonly dispatcher: Dispatcher;
+  readonly origin: string;
+  readonly path: string;
+  /** For the proxy, where it is the one that is asked. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The proxy's host and port, for errors; undefined: none. */
+  readonly proxy: string | undefined;
+}
+
 /** Connection pools, one for each pair of certificate authority and proxy. */
 export class Dispatchers {
   private readonly proxies: ProxyChoice;
@@ -32,22 +43,35 @@ export class Dispatchers {
     this.timeouts = timeouts;
   }
 
-  /** The pool for a URL. Rejects with E_STORE_TLS when `ca` cannot be read or is not PEM, E_STORE_UNREACHABLE after `close`. */
-  async for(url: URL, ca: string | undefined): Promise<Dispatcher> {
-    const proxy = this.proxies.of(url);
-    const roots = ca === undefined || url.protocol !== "https:" ? undefined : await authorities(ca);
+  /**
+   * The way to a URL. Rejects with E_STORE_TLS when `ca` cannot be read or is not PEM, E_STORE_UNREACHABLE when the proxy
+   * variable makes no sense or after `close`.
+   */
+  async route(url: URL, ca: string | undefined): Promise<Route> {
+    const proxy = parseProxy(this.proxies.of(url));
+    const tls = url.protocol === "https:" || proxy?.url.protocol === "https:";
+    const roots = tls && ca !== undefined ? await authorities(ca) : undefined;
     if (this.closed) throw new StoreError("E_STORE_UNREACHABLE", "the stores are closed");
-    const place = JSON.stringify([roots && ca, proxy]);
-    const key = `${place} ${roots?.hash ?? ""}`;
-    const known = this.pools.get(key);
-    if (known !== undefined) return known.dispatcher;
-    const dispatcher = this.open(proxy, roots?.pem);
-    for (const [k, pool] of this.pools) {
-      // The file was replaced: transfers under way end, nothing new begins with the old authorities.
-      if (pool.place === place || this.pools.size >= MAX_POOLS) this.retire(k, pool);
+    const path = `${url.pathname}${url.search}`;
+    if (proxy === undefined) {
+      const dispatcher = this.pool([ca, roots], undefined);
+      return { dispatcher, origin: url.origin, path, headers: {}, proxy: undefined };
     }
-    this.pools.set(key, { dispatcher, place });
-    return dispatcher;
+    if (url.protocol === "https:") {
+      const dispatcher = this.pool([ca, roots], proxy);
+      return { dispatcher, origin: url.origin, path, headers: {}, proxy: proxy.url.host };
+    }
+    // Plain http: is asked of the proxy itself (RFC 9112 section 3.2.2), since most allow CONNECT to port 443 alone.
+    return {
+      dispatcher: this.pool([ca, roots], undefined),
+      origin: proxy.url.origin,
+      path: `${url.origin}${path}`,
+      headers: {
+        host: url.host,
+        ...(proxy.credentials && { "proxy-authorization": proxy.credentials }),
+      },
+      proxy: proxy.url.host,
+    };
   }
 
   /** Ends all connections. */
@@ -58,48 +82,80 @@ export class Dispatchers {
     await Promise.all(all.map((p) => p.dispatcher.destroy()));
   }
 
+  private pool(
+    [ca, roots]: readonly [string | undefined, Authorities | undefined],
+    tunnel: Proxy | undefined,
+  ): Dispatcher {
+    const place = JSON.stringify([roots && ca, tunnel?.url.origin, tunnel?.credentials]);
+    const key = `${place} ${roots?.hash ?? ""}`;
+    const known = this.pools.get(key);
+    if (known !== undefined) return known.dispatcher;
+    for (const [k, pool] of this.pools) {
+      // The file was replaced: transfers under way may end, nothing new begins with the old authorities.
+      if (pool.place === place || this.pools.size >= MAX_POOLS) this.retire(k, pool);
+    }
+    const dispatcher = this.open(roots?.pem, tunnel);
+    this.pools.set(key, { dispatcher, place });
+    return dispatcher;
+  }
+
   private retire(key: string, pool: Pool): void {
     this.pools.delete(key);
     pool.dispatcher.close().catch(() => undefined);
   }
 
-  private open(proxy: string | undefined, extra: readonly string[] | undefined): Dispatcher {
+  private open(extra: readonly string[] | undefined, tunnel: Proxy | undefined): Dispatcher {
     // One context for all connections: a list of authorities is expensive to parse, and each connection would.
     const secure =
       extra === undefined
         ? {}
         : { secureContext: createSecureContext({ ca: [...rootCertificates, ...extra] }) };
     const connect = { timeout: this.timeouts.connectMs, ...secure };
-    const options = {
-      connections: CONNECTIONS,
-      headersTimeout: this.timeouts.headersMs,
-      bodyTimeout: this.timeouts.stallMs,
-    };
-    if (proxy === undefined) return new Agent({ ...options, connect });
-    try {
-      return new ProxyAgent({
-        ...options,
-        uri: proxy,
-        requestTls: connect,
-        proxyTls: connect,
-        // Plain http: goes through the proxy as a request of its own: most allow CONNECT to port 443 alone.
-        proxyTunnel: false,
-      });
-    } catch (cause) {
-      throw new StoreError(
-        "E_STORE_UNREACHABLE",
-        "the proxy that the environment names is not a URL",
-        {
-          cure: "Correct HTTP_PROXY and HTTPS_PROXY in the agent's environment: http://HOST:PORT.",
-          cause,
-        },
-      );
-    }
+    const options = { connections: CONNECTIONS };
+    if (tunnel === undefined) return new Agent({ ...options, connect });
+    return new ProxyAgent({
+      ...options,
+      uri: tunnel.url.origin,
+      ...(tunnel.credentials && { token: tunnel.credentials }),
+      requestTls: connect,
+      proxyTls: connect,
+    });
   }
 }
 
+interface Proxy {
+  readonly url: URL;
+  /** The header Proxy-Authorization. */
+  readonly credentials: string | undefined;
+}
+
+function parseProxy(text: string | undefined): Proxy | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const url = new URL(text);
+    if (url.protocol !== "http:" && url.protocol !== "https:") throw new Error(url.protocol);
+    const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    const credentials = user === ":" ? undefined : `Basic ${Buffer.from(user).toString("base64")}`;
+    return { url, credentials };
+  } catch {
+    // What the variable holds may have a password in it.
+    throw new StoreError(
+      "E_STORE_UNREACHABLE",
+      "the proxy that the environment names is not an http: or https: URL",
+      {
+        cure: "Correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY in the agent's environment: http://HOST:PORT.",
+      },
+    );
+  }
+}
+
+interface Authorities {
+  readonly pem: readonly string[];
+  readonly hash: string;
+}
+
 /** The certificates of a PEM file. */
-async function authorities(file: string): Promise<{ pem: readonly string[]; hash: string }> {
+async function authorities(file: string): Promise<Authorities> {
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
     throw new StoreError("E_STORE_TLS", `the certificate authority ${file} cannot be read`, {
       cause,

@@ -1,4 +1,13 @@
+import { Readable } from "node:stream";
+import type { Dispatcher } from "undici";
+import { AgentError } from "../../errors.ts";
+import { printable } from "../../log/printable.ts";
+import { codingsOf, decoded } from "./content-coding.ts";
+import { beginning, readOctets, readText } from "./http-body.ts";
+import { connectionFailure, type FailureContext } from "./http-failure.ts";
+import { statusFailure } from "./http-status.ts";
 import type { StoreEnvironment } from "./store-environment.ts";
+import { StoreError } from "./store-error.ts";
 
 export type HttpMethod = "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE";
 
@@ -64,12 +73,180 @@ export interface HttpResponse {
  * E_CLOCK (a certificate is not valid yet or no longer, and the clock is implausible); with AgentError of `authorize`
  * (E_SECRET); or with the signal's reason. No retries.
  */
-export function exchange(env: StoreEnvironment, request: HttpRequest): Promise<HttpResponse> {
-  return Promise.reject(new Error(`${env.userAgent}: ${request.method} is not written yet`));
+export async function exchange(env: StoreEnvironment, request: HttpRequest): Promise<HttpResponse> {
+  const asked = new URL(request.url);
+  const chain = [urlLabel(asked)];
+  const seen = new Set([asked.href]);
+  let hop: HttpHop = { method: request.method, url: asked, sameOrigin: true, redirects: 0 };
+  for (;;) {
+    const answer = await send(env, request, hop);
+    if (isWanted(request, answer.status)) return response(answer, hop, request.signal);
+    if (!REDIRECTS.has(answer.status)) {
+      const text = await beginning(answer.body);
+      throw statusFailure({ label: chain.join(" -> "), ...answer, text }, env.now());
+    }
+    answer.body.dump({ limit: REDIRECT_LEN }).catch(() => undefined);
+    const next = redirected(hop, answer, chain);
+    chain.push(urlLabel(next.url));
+    if (seen.has(next.url.href)) throw broken(chain, "it redirects in a circle");
+    if (next.redirects > MAX_REDIRECTS) throw broken(chain, "it redirects without end");
+    seen.add(next.url.href);
+    hop = { ...next, sameOrigin: next.url.origin === asked.origin };
+  }
 }
 
 /** A URL for journals and errors: without user, query and fragment, which may hold credentials. */
 export function urlLabel(url: URL | string): string {
   const { protocol, host, pathname, search } = new URL(url);
   return `${protocol}//${host}${pathname}${search === "" ? "" : "?…"}`;
+}
+
+const MAX_REDIRECTS = 10;
+/** RFC 9110 section 15.4. */
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** What is read of a redirect's body so that its connection can go on being used, octets. */
+const REDIRECT_LEN = 16_384;
+
+/** What one hop gave. */
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Dispatcher.ResponseData["body"];
+  readonly failure: FailureContext;
+}
+
+function isWanted({ wanted }: HttpRequest, status: number): boolean {
+  return wanted === undefined ? status >= 200 && status < 300 : wanted.includes(status);
+}
+
+async function send(env: StoreEnvironment, request: HttpRequest, hop: HttpHop): Promise<Answer> {
+  const { signal } = request;
+  signal.throwIfAborted();
+  const route = await env.dispatchers.route(hop.url, request.ca);
+  const body = hop.method === "GET" || hop.method === "HEAD" ? undefined : request.body;
+  const headers = {
+    "user-agent": env.userAgent,
+    accept: "*/*",
+    "accept-encoding": "identity",
+    ...lowerCase(request.headers),
+    ...lowerCase(await request.authorize?.(hop)),
+    ...(body !== undefined && { "content-length": String(body.length) }),
+    ...route.headers,
+  };
+  const failure = { label: urlLabel(hop.url), proxy: route.proxy, clock: env.clock };
+  try {
+    const data = await untilAborted(
+      route.dispatcher.request({
+        origin: route.origin,
+        path: route.path,
+        method: hop.method,
+        headers,
+        body: bodyOf(body),
+        signal,
+        headersTimeout: env.timeouts.headersMs,
+        bodyTimeout: env.timeouts.stallMs,
+      }),
+      signal,
+    );
+    const answer = joined(data.headers);
+    const { date } = answer;
+    env.clock.heard(date);
+    return { status: data.statusCode, headers: answer, body: data.body, failure };
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (cause instanceof AgentError) throw cause;
+    throw connectionFailure(cause, failure);
+  }
+}
+
+/** Undici sees a signal only once there is a connection, and one that cannot be made takes its time. */
+function untilAborted(
+  answer: Promise<Dispatcher.ResponseData>,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    if (signal.aborted) abort();
+  });
+}
+
+function bodyOf(body: HttpBody | undefined): Uint8Array | Readable | null {
+  if (body === undefined) return null;
+  if (body instanceof Uint8Array) return body;
+  return Readable.from(body.octets(), { objectMode: false });
+}
+
+function redirected(hop: HttpHop, { status, headers }: Answer, chain: readonly string[]): HttpHop {
+  const { location: to = "" } = headers;
+  if (to === "" || !URL.canParse(to, hop.url.href)) {
+    throw broken(chain, `it redirects (${status}) without saying where to`);
+  }
+  const url = new URL(to, hop.url);
+  url.username = "";
+  url.password = "";
+  url.hash = "";
+  if (url.protocol !== "https:" && url.protocol !== "http:") {
+    throw broken(chain, `it redirects to an address that is no http: one (${url.protocol})`);
+  }
+  if (hop.url.protocol === "https:" && url.protocol === "http:") {
+    throw new StoreError(
+      "E_STORE_BROKEN",
+      `${chain.join(" -> ")}: it redirects from https: to http: (${urlLabel(url)})`,
+      {
+        cure: "Name an https: address that does not lead to an http: one; if this is meant, name the http: address itself.",
+      },
+    );
+  }
+  // Browsers make a GET of POST for 301 and 302 too; no store relies on it, and registries mean the method they were asked by.
+  const method = status === 303 && hop.method !== "HEAD" ? "GET" : hop.method;
+  return { method, url, sameOrigin: false, redirects: hop.redirects + 1 };
+}
+
+function broken(chain: readonly string[], why: string): StoreError {
+  return new StoreError("E_STORE_BROKEN", `${chain.join(" -> ")}: ${why}`);
+}
+
+function response(answer: Answer, hop: HttpHop, signal: AbortSignal): HttpResponse {
+  const { status, headers, body, failure } = answer;
+  const codings = codingsOf(headers["content-encoding"], hop.url.pathname);
+  if (codings === undefined) {
+    body.destroy();
+    throw new StoreError(
+      "E_STORE_BROKEN",
+      `${failure.label}: it encodes the body as ${printable(headers["content-encoding"] ?? "")}, which was not asked for`,
+    );
+  }
+  const isDecoded = codings.length > 0;
+  const announced = headers["content-length"];
+  const length =
+    !isDecoded && announced !== undefined && /^\d{1,15}$/.test(announced)
+      ? Number(announced)
+      : undefined;
+  const expected = hop.method === "HEAD" || status === 204 || status === 304 ? 0 : length;
+  const stream = isDecoded ? decoded(body, codings) : body;
+  const octets = readOctets(stream, { failure, signal, expected });
+  return {
+    status,
+    headers,
+    url: hop.url,
+    length,
+    decoded: isDecoded,
+    octets,
+    text: (limit) => readText(octets, limit, failure.label),
+    discard() {
+      body.destroy();
+    },
+  };
+}
+
+function lowerCase(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([k, v]) => [k.toLowerCase(), v]));
+}
+
+function joined(headers: Dispatcher.ResponseData["headers"]): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([k, v]) => [k, Array.isArray(v) ? v.join(", ") : v]),
+  );
 }
