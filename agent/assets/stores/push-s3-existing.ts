@@ -27,11 +27,11 @@ export async function existingObject(
       signal,
     });
     response.discard();
-    const { headers } = response;
+    const { etag, "x-amz-meta-sha256": sha256 } = response.headers;
     return {
-      sha256: headers["x-amz-meta-sha256"],
+      sha256,
       size: objectSize(response),
-      etag: headers["etag"],
+      etag,
     };
   } catch (error) {
     const isFree =

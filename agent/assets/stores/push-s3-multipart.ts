@@ -105,8 +105,9 @@ async function sendPart(
         wanted: [200],
         signal,
       });
-      response.discard();
-      const etag = response.headers["etag"];
+      // Read and not discarded: the connection is needed for the next part.
+      await response.text(MAX_ANSWER_OCTETS);
+      const { etag } = response.headers;
       if (etag === undefined) throw broken(target, `took part ${partNumber} and sent no ETag`);
       return etag;
     } catch (error) {

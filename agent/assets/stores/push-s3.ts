@@ -111,7 +111,8 @@ async function sendWhole(
     signal,
   });
   response.discard();
-  return response.headers["etag"];
+  const { etag } = response.headers;
+  return etag;
 }
 
 /** Few parts need few requests; 10 000 of 8 MiB are 80 GiB, larger files get larger parts. */

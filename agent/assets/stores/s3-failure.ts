@@ -96,7 +96,8 @@ export function s3Failure(refusal: S3Refusal): S3Error {
 /** Stores that do not use S3's code for it say all kinds of things; the Date header tells. */
 function clockMeaning({ answer, headers, keys, nowMs }: S3Refusal): Meaning | undefined {
   if (keys === undefined) return undefined;
-  const theirMs = Date.parse(headers["date"] ?? "");
+  const { date = "" } = headers;
+  const theirMs = Date.parse(date);
   const differs = Math.abs(theirMs - nowMs) > CLOCK_TOLERANCE_MS;
   const said = /^(RequestTimeTooSkewed|RequestExpired|ExpiredRequest)$/.test(answer.code);
   const unclear = /^(AccessDenied|InvalidRequest|)$/.test(answer.code);
@@ -126,7 +127,8 @@ function placeMeaning({ answer, headers, status, target }: S3Refusal): Meaning |
       cure: `Write \`region: ${region}\` for the store, and its endpoint for that region.`,
     };
   }
-  const elsewhere = [answer.endpoint, locationHost(headers["location"])].find((h) => HOST.test(h));
+  const { location } = headers;
+  const elsewhere = [answer.endpoint, locationHost(location)].find((h) => HOST.test(h));
   if (elsewhere === undefined) return undefined;
   return {
     code: "E_STORE_REFUSED",

@@ -46,7 +46,8 @@ export class S3Source implements Source {
       const rest = await this.fetch({ range: `bytes=${from}-`, "if-match": etag }, signal);
       if (rest.status === 200) return this.opened(0, rest);
       // Without an ETag there is no telling whether the store heeded If-Match.
-      if (rest.status === 206 && rest.headers["etag"] === etag) {
+      const { etag: theirs } = rest.headers;
+      if (rest.status === 206 && theirs === etag && !rest.decoded) {
         this.checkRange(rest, from, version?.size);
         return this.opened(from, rest);
       }
@@ -87,13 +88,13 @@ export class S3Source implements Source {
   }
 
   private versionOf(response: HttpResponse): ObjectVersion {
-    const { headers } = response;
+    const { etag, "last-modified": lastModified } = response.headers;
     const size = objectSize(response);
     const fileName = this.target.key.split("/").at(-1);
     return {
       ...(size !== undefined && { size }),
-      ...(headers["etag"] !== undefined && { etag: headers["etag"] }),
-      ...(headers["last-modified"] !== undefined && { lastModified: headers["last-modified"] }),
+      ...(etag !== undefined && { etag }),
+      ...(lastModified !== undefined && { lastModified }),
       ...(fileName && { fileName }),
     };
   }
