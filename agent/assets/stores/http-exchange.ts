@@ -149,6 +149,8 @@ async function send(env: StoreEnvironment, request: HttpRequest, hop: HttpHop): 
       signal,
     );
     const answer = joined(data.headers);
+    // Without a listener an error that comes while nobody reads would end the process; who reads is told of it all the same.
+    data.body.on("error", () => undefined);
     const { date } = answer;
     env.clock.heard(date);
     return { status: data.statusCode, headers: answer, body: data.body, failure };
