@@ -94,13 +94,15 @@ export function s3Failure(refusal: S3Refusal): S3Error {
 }
 
 /** Stores that do not use S3's code for it say all kinds of things; the Date header tells. */
-function clockMeaning({ answer, headers, keys, nowMs }: S3Refusal): Meaning | undefined {
+function clockMeaning({ answer, headers, keys, nowMs, status }: S3Refusal): Meaning | undefined {
   if (keys === undefined) return undefined;
   const { date = "" } = headers;
   const theirMs = Date.parse(date);
   const differs = Math.abs(theirMs - nowMs) > CLOCK_TOLERANCE_MS;
   const said = /^(RequestTimeTooSkewed|RequestExpired|ExpiredRequest)$/.test(answer.code);
-  const unclear = /^(AccessDenied|InvalidRequest|)$/.test(answer.code);
+  const unclear =
+    (status === 400 || status === 401 || status === 403) &&
+    /^(AccessDenied|InvalidRequest|)$/.test(answer.code);
   if (!said && !(differs && unclear)) return undefined;
   const theirs = Number.isNaN(theirMs) ? "something else" : new Date(theirMs).toISOString();
   return {
