@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type PushedObject,
   type PushRequest,
@@ -9,8 +9,9 @@ import {
 } from "../../../agent/assets/stores/push-s3.ts";
 import type { S3Target } from "../../../agent/assets/stores/s3-address.ts";
 import { S3Source } from "../../../agent/assets/stores/s3-source.ts";
-import { createStoreEnvironment } from "../../../agent/assets/stores/store-environment.ts";
+import type { StoreEnvironment } from "../../../agent/assets/stores/store-environment.ts";
 import { type S3Server, startS3Server } from "../../support/s3-server.ts";
+import { never, storeEnvironment } from "../../support/store-environment.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
 const MIB = 1024 * 1024;
@@ -38,23 +39,24 @@ function target(key: string): S3Target {
 }
 
 function request(key: string, file: string, change: Partial<PushRequest> = {}): PushRequest {
-  const environment = createStoreEnvironment({
-    variables: { KEY: server.accessKey, SECRET: server.secretKey },
-    version: "0",
-    warn: (text) => {
-      throw new Error(text);
-    },
-  });
-  onTestFinished(() => environment.close());
   return {
     target: target(key),
     file,
     contentType: "application/octet-stream",
-    environment,
+    environment: environment(server.secretKey),
     existing: "refuse",
-    signal: new AbortController().signal,
+    signal: never(),
     ...change,
   };
+}
+
+function environment(secret: string): StoreEnvironment {
+  return storeEnvironment({
+    variables: { KEY: server.accessKey, SECRET: secret },
+    warn: (text) => {
+      throw new Error(text);
+    },
+  });
 }
 
 function push(key: string, file: string, change?: Partial<PushRequest>): Promise<PushedObject> {
@@ -63,8 +65,8 @@ function push(key: string, file: string, change?: Partial<PushRequest>): Promise
 
 /** What a reader gets: SHA-256 and length, and what the store says about it. */
 async function readBack(key: string): Promise<{ sha256: string; size: number; etag: unknown }> {
-  const source = new S3Source(target(key), request(key, "").environment);
-  const opened = await source.open({ from: 0, signal: new AbortController().signal });
+  const source = new S3Source(target(key), environment(server.secretKey));
+  const opened = await source.open({ from: 0, signal: never() });
   const hash = createHash("sha256");
   let size = 0;
   for await (const piece of opened.octets) {
@@ -119,12 +121,7 @@ describe("a small file", () => {
   });
 
   it("is refused for a wrong key, and for a bucket that is not there", async () => {
-    const wrong = createStoreEnvironment({
-      variables: { KEY: server.accessKey, SECRET: "a-wrong-one" },
-      version: "0",
-      warn: () => undefined,
-    });
-    onTestFinished(() => wrong.close());
+    const wrong = environment("a-wrong-one");
     for (const existing of ["refuse", "overwrite"] as const) {
       await expect(
         push("refused", fileOf("x"), { environment: wrong, existing }),

@@ -3,12 +3,10 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { S3Target } from "../../../agent/assets/stores/s3-address.ts";
 import { S3Source } from "../../../agent/assets/stores/s3-source.ts";
-import {
-  createStoreEnvironment,
-  type StoreEnvironment,
-} from "../../../agent/assets/stores/store-environment.ts";
+import type { StoreEnvironment } from "../../../agent/assets/stores/store-environment.ts";
 import type { AgentError } from "../../../agent/errors.ts";
 import { type S3Server, startS3Server } from "../../support/s3-server.ts";
+import { drain, storeEnvironment } from "../../support/store-environment.ts";
 
 const signal = new AbortController().signal;
 const BIG = Uint8Array.from({ length: 24 * 1024 * 1024 }, (_, i) => (i * 31 + (i >> 9)) & 0xff);
@@ -25,14 +23,10 @@ function environment(
   variables: Readonly<Record<string, string>> = {},
   now: () => number = Date.now,
 ): StoreEnvironment {
-  const env = createStoreEnvironment({
+  return storeEnvironment({
     variables: { KEY: server.accessKey, SECRET: server.secretKey, ...variables },
-    version: "0",
-    warn: () => undefined,
     now,
   });
-  onTestFinished(() => env.close());
-  return env;
 }
 
 function target(change: Partial<S3Target> = {}): S3Target {
@@ -49,14 +43,8 @@ function target(change: Partial<S3Target> = {}): S3Target {
   };
 }
 
-async function all(octets: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of octets) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
-
 async function text(source: S3Source): Promise<string> {
-  return (await all((await source.open({ from: 0, signal })).octets)).toString();
+  return (await drain((await source.open({ from: 0, signal })).octets)).toString();
 }
 
 /** An HTTP proxy that takes every name to the server. */
@@ -95,7 +83,7 @@ describe("an object in a bucket", () => {
       lastModified: expect.stringContaining("GMT"),
       fileName: "vmlinuz",
     });
-    expect((await all(opened.octets)).toString()).toBe("a kernel");
+    expect((await drain(opened.octets)).toString()).toBe("a kernel");
   });
 
   it("is read with the bucket as the first label of the host", async () => {
@@ -170,16 +158,16 @@ describe("a transfer that broke off", () => {
     await server.ask("PUT", "/boot/big", new TextEncoder().encode("small now"));
     const anew = await source.open({ from: at, version: opened.version, signal });
     expect(anew.from).toBe(0);
-    expect((await all(anew.octets)).toString()).toBe("small now");
+    expect((await drain(anew.octets)).toString()).toBe("small now");
   });
 
   it("begins anew from behind the object's end", async () => {
     const source = new S3Source(target(), environment());
     const { version, octets } = await source.open({ from: 0, signal });
-    await all(octets);
+    await drain(octets);
     const anew = await source.open({ from: 8, version, signal });
     expect(anew.from).toBe(0);
-    expect((await all(anew.octets)).toString()).toBe("a kernel");
+    expect((await drain(anew.octets)).toString()).toBe("a kernel");
   });
 
   it("ends with the signal's reason", async () => {
