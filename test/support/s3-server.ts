@@ -55,7 +55,9 @@ export async function startS3Server(): Promise<S3Server> {
   const ports = { proxy, account, container, object, memcached } as Ports;
   const children = new Map<string, Child>();
   const start = (name: string, command: readonly string[]): void => {
-    children.set(name, new Child(command, path.join(dir, `${name}.log`)));
+    // They end with the process that runs the tests, even if that is killed.
+    const tied = ["setpriv", "--pdeathsig", "KILL", ...command];
+    children.set(name, new Child(tied, path.join(dir, `${name}.log`)));
   };
   const startSwift = (name: string): void =>
     start(name, [

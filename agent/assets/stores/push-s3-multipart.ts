@@ -4,6 +4,7 @@ import { existingObject, ifFree } from "./push-s3-existing.ts";
 import type { FilePart, PushFile } from "./push-s3-file.ts";
 import { objectLabel, type S3Target } from "./s3-address.ts";
 import { MAX_ANSWER_OCTETS, xmlField, xmlText } from "./s3-answer.ts";
+import { S3Error } from "./s3-failure.ts";
 import { s3Request } from "./s3-request.ts";
 import { EMPTY_SHA256, sha256Hex } from "./s3-signature.ts";
 import type { StoreEnvironment } from "./store-environment.ts";
@@ -24,16 +25,21 @@ export interface PartsRequest {
   /** Octets that went out; below 0: they have to go out again. */
   readonly sent: (octets: number) => void;
   readonly signal: AbortSignal;
+  /** How a pause is made before the next attempt; tests do without. */
+  readonly pause?: ((ms: number, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** Enough to fill a line with some delay; a part is never in memory as a whole. */
 const PARTS_IN_FLIGHT = 3;
-const ATTEMPTS = 4;
-const FIRST_DELAY_MS = 500;
+const ATTEMPTS = 6;
+/** Doubled each time, with jitter: 15 seconds in all. */
+const FIRST_PAUSE_MS = 500;
+/** Of what a store asks for by Retry-After, no more than this. */
+const MAX_PAUSE_MS = 60_000;
 const ABORT_WITHIN_MS = 10_000;
 
 /**
- * Sends the parts and resolves to the object's ETag. A part that does not get through is sent again, 4 times in all. When the
+ * Sends the parts and resolves to the object's ETag. What does not get through is sent again, 6 times in all. When the
  * upload fails it is aborted: a store keeps, and charges for, parts that nobody sees.
  */
 export async function sendParts(request: PartsRequest): Promise<string | undefined> {
@@ -89,48 +95,62 @@ async function sendAll(request: PartsRequest, uploadId: string): Promise<readonl
 }
 
 async function sendPart(
-  { env, target, file, sent, signal }: PartsRequest,
+  { env, target, file, sent, signal, pause }: PartsRequest,
   uploadId: string,
   partNumber: number,
   part: FilePart,
 ): Promise<string> {
   const body = file.body(part, sent);
-  for (let attempt = 1; ; attempt++) {
+  return persist({ signal, pause }, async () => {
+    const response = await s3Request(env, target, {
+      method: "PUT",
+      query: { partNumber: String(partNumber), uploadId },
+      body,
+      payload: part.sha256,
+      wanted: [200],
+      signal,
+    });
+    // Read and not discarded: the connection is needed for the next part.
+    await response.text(MAX_ANSWER_OCTETS);
+    const { etag } = response.headers;
+    if (etag === undefined) throw broken(target, `took part ${partNumber} and sent no ETag`);
+    return etag;
+  });
+}
+
+/** Tries again what may get through the next time. */
+async function persist<T>(
+  { signal, pause = pauseFor }: Pick<PartsRequest, "signal" | "pause">,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let n = 1; ; n++) {
     try {
-      const response = await s3Request(env, target, {
-        method: "PUT",
-        query: { partNumber: String(partNumber), uploadId },
-        body,
-        payload: part.sha256,
-        wanted: [200],
-        signal,
-      });
-      // Read and not discarded: the connection is needed for the next part.
-      await response.text(MAX_ANSWER_OCTETS);
-      const { etag } = response.headers;
-      if (etag === undefined) throw broken(target, `took part ${partNumber} and sent no ETag`);
-      return etag;
+      return await attempt();
     } catch (error) {
       signal.throwIfAborted();
-      if (attempt === ATTEMPTS || !isPassing(error)) throw error;
-      const delayMs = FIRST_DELAY_MS * 2 ** (attempt - 1) * (0.5 + Math.random());
-      await later(Math.max(delayMs, Math.min(error.retryAfterMs ?? 0, 60_000)), undefined, {
-        signal,
-      });
+      if (n === ATTEMPTS || !isPassing(error)) throw error;
+      const own = FIRST_PAUSE_MS * 2 ** (n - 1) * (0.5 + Math.random());
+      await pause(Math.max(own, Math.min(error.retryAfterMs ?? 0, MAX_PAUSE_MS)), signal);
     }
   }
 }
 
-/** Whether it may be gone at the next attempt. */
-function isPassing(error: unknown): error is StoreError {
-  return (
-    error instanceof StoreError &&
-    (error.code === "E_STORE_UNREACHABLE" || error.code === "E_STORE_BROKEN")
-  );
+async function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
+  await later(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }
 
+/** Whether it may be gone at the next attempt: damage on the way may, a refusal is not. */
+function isPassing(error: unknown): error is StoreError {
+  if (!(error instanceof StoreError)) return false;
+  if (error.code === "E_STORE_UNREACHABLE") return true;
+  const isRefusal = error instanceof S3Error && !DAMAGED.has(error.s3Code);
+  return error.code === "E_STORE_BROKEN" && !isRefusal;
+}
+
+const DAMAGED: ReadonlySet<string> = new Set(["BadDigest", "XAmzContentSHA256Mismatch"]);
+
 async function complete(
-  { env, target, sha256, signal }: PartsRequest,
+  { env, target, sha256, signal, pause }: PartsRequest,
   uploadId: string,
   etags: readonly string[],
   guard: Readonly<Record<string, string>>,
@@ -141,29 +161,32 @@ async function complete(
   const body = new TextEncoder().encode(
     `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${list.join("")}</CompleteMultipartUpload>`,
   );
-  try {
-    const response = await s3Request(env, target, {
-      method: "POST",
-      query: { uploadId },
-      headers: { "content-type": "application/xml", ...guard },
-      body,
-      payload: sha256Hex(body),
-      wanted: [200],
-      signal,
-    });
-    // A store that takes its time sends 200 first and says later that it failed.
-    const answer = await response.text(MAX_ANSWER_OCTETS);
-    const code = xmlField(answer, "Code");
-    if (code !== "") throw broken(target, `could not put the parts together: ${code}`);
-    return xmlField(answer, "ETag") || undefined;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!isPassing(error)) throw error;
-    // The answer may be what got lost, and not the object.
-    const there = await existingObject(env, target, signal).catch(() => undefined);
-    if (there?.sha256 !== sha256) throw error;
-    return there.etag;
-  }
+  return persist({ signal, pause }, async () => {
+    try {
+      const response = await s3Request(env, target, {
+        method: "POST",
+        query: { uploadId },
+        headers: { "content-type": "application/xml", ...guard },
+        body,
+        payload: sha256Hex(body),
+        wanted: [200],
+        signal,
+      });
+      // A store that takes its time sends 200 first and says later that it failed.
+      const answer = await response.text(MAX_ANSWER_OCTETS);
+      const code = xmlField(answer, "Code");
+      if (code !== "") throw broken(target, `could not put the parts together: ${code}`);
+      return xmlField(answer, "ETag") || undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      const isEnded = error instanceof S3Error && error.s3Code === "NoSuchUpload";
+      if (!isPassing(error) && !isEnded) throw error;
+      // The answer may be what got lost, this one or that of the attempt before, and not the object.
+      const there = await existingObject(env, target, signal).catch(() => undefined);
+      if (there?.sha256 !== sha256) throw error;
+      return there.etag;
+    }
+  });
 }
 
 /** Within its own time: the caller's signal may be what ended the upload. */

@@ -65,6 +65,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     text: "the object is in an archive tier",
     cure: "Restore the object, or put it into a storage class that can be read at once.",
   },
+  RequestTimeout: { code: "E_STORE_UNREACHABLE", text: "the octets came too slowly for the store" },
+  IncompleteBody: { code: "E_STORE_UNREACHABLE", text: "the connection broke off while sending" },
   NoSuchKey: { code: "E_STORE_MISSING", text: "the bucket has no such object" },
   NoSuchBucket: {
     code: "E_STORE_MISSING",

@@ -47,6 +47,7 @@ describe("an answer becomes an error that says what to mend", () => {
     [404, "NoSuchKey", "E_STORE_MISSING", /no such object/, /./],
     [404, "NoSuchBucket", "E_STORE_MISSING", /no such bucket/, /create the bucket/],
     [404, "", "E_STORE_MISSING", /not there/, /./],
+    [400, "RequestTimeout", "E_STORE_UNREACHABLE", /too slowly/, /uplink/],
     [400, "BadDigest", "E_STORE_BROKEN", /not what was sent/, /./],
     [400, "EntityTooLarge", "E_STORE_BROKEN", /400.*EntityTooLarge/, /./],
     [403, "toString", "E_STORE_REFUSED", /toString/, /./],

@@ -4,7 +4,10 @@ import path from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { pushObject } from "../../../../../agent/assets/stores/push-s3.ts";
 import { PushFile } from "../../../../../agent/assets/stores/push-s3-file.ts";
-import { sendParts } from "../../../../../agent/assets/stores/push-s3-multipart.ts";
+import {
+  type PartsRequest,
+  sendParts,
+} from "../../../../../agent/assets/stores/push-s3-multipart.ts";
 import type { S3Target } from "../../../../../agent/assets/stores/s3-address.ts";
 import { type RawRequest, type RawServer, rawHttp, say } from "../../../../support/raw-http.ts";
 import { never, storeEnvironment } from "../../../../support/store-environment.ts";
@@ -89,7 +92,7 @@ function push(server: RawServer, existing: "refuse" | "overwrite" = "refuse"): P
 /** Puts CONTENT in parts of 4, 4 and 2 octets. */
 async function pushParts(
   server: RawServer,
-  change: { overwrite?: boolean; signal?: AbortSignal; sent?: (octets: number) => void } = {},
+  change: Partial<Pick<PartsRequest, "overwrite" | "signal" | "sent" | "pause">> = {},
 ): Promise<{ readonly etag: unknown; readonly warnings: readonly string[] }> {
   const env = storeEnvironment(VARIABLES);
   const file = await PushFile.open(path.join(tempDir({ file: CONTENT }), "file"));
@@ -106,6 +109,7 @@ async function pushParts(
     overwrite: false,
     sent: () => undefined,
     signal: never(),
+    pause: async () => undefined,
     ...change,
   });
   return { etag, warnings: env.warnings };
@@ -238,6 +242,37 @@ describe("parts", () => {
     expect(counts.some((octets) => octets < 0)).toBe(true);
   });
 
+  it("wait longer from time to time, and as long as the store asks for", async () => {
+    const busy: Reply = [503, { "Retry-After": "3" }];
+    const server = await bucket((step, nth) => {
+      if (step !== "PART 2" || nth > 3) return undefined;
+      return nth === 3 ? busy : [503];
+    });
+    const pauses: number[] = [];
+    const pause = async (ms: number): Promise<void> => void pauses.push(ms);
+    await pushParts(server, { pause });
+    const [first = 0, second = 0, third = 0] = pauses;
+    expect(first).toBeGreaterThanOrEqual(250);
+    expect(first).toBeLessThan(750);
+    expect(second).toBeGreaterThanOrEqual(500);
+    expect(second).toBeLessThan(1500);
+    expect(third).toBeGreaterThanOrEqual(3000);
+    expect(pauses).toHaveLength(3);
+  });
+
+  it("end with the signal's reason while they wait", async () => {
+    const stop = new AbortController();
+    const reason = new Error("enough");
+    const server = await bucket((step) => {
+      if (step !== "PART 2") return undefined;
+      setImmediate(() => setImmediate(() => stop.abort(reason)));
+      return [503, { "Retry-After": "60" }];
+    });
+    const waiting = pushParts(server, { signal: stop.signal, pause: undefined });
+    await expect(waiting).rejects.toBe(reason);
+    expect(server.steps.at(-1)).toBe("ABORT");
+  });
+
   it("are given up, and the upload is aborted, when the store refuses one", async () => {
     const server = await bucket((step) =>
       step === "PART 2" ? [403, {}, "<Error><Code>AccessDenied</Code></Error>"] : undefined,
@@ -286,7 +321,25 @@ describe("the end of an upload", () => {
       code: "E_STORE_BROKEN",
       message: expect.stringContaining("InternalError"),
     });
+    expect(server.steps.filter((s) => s === "END")).toHaveLength(6);
     expect(server.steps.at(-1)).toBe("ABORT");
+  });
+
+  it("is asked for again when it failed in passing", async () => {
+    const failed: Reply = [200, {}, "<Error><Code>InternalError</Code></Error>"];
+    const server = await bucket((step, nth) => (step === "END" && nth < 6 ? failed : undefined));
+    expect(await pushParts(server)).toMatchObject({ etag: '"whole-3"' });
+    expect(server.steps).not.toContain("ABORT");
+  });
+
+  it("may have come already with an attempt whose answer was lost", async () => {
+    const gone: Reply = [404, {}, "<Error><Code>NoSuchUpload</Code></Error>"];
+    const there: Reply = [200, { "x-amz-meta-sha256": SHA256, ETag: '"e"' }];
+    const server = await bucket((step, nth) => {
+      if (step === "END") return nth === 1 ? "hang up" : gone;
+      return step === "HEAD" && nth > 1 ? there : undefined;
+    });
+    expect(await pushParts(server)).toMatchObject({ etag: '"e"' });
   });
 
   it("may be lost although the object is there", async () => {
