@@ -8,8 +8,8 @@ import { StoreError } from "./store-error.ts";
 
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** Connections to one origin at a time: a store serves one gateway gently. */
-const CONNECTIONS = 8;
+/** Connections to one origin at a time. Far more than there are transfers, since what waits for one is not timed. */
+const CONNECTIONS = 32;
 /** More pools than a site has certificate authorities and proxies. The one that was made first goes. */
 const MAX_POOLS = 32;
 
