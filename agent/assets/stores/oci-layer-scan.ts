@@ -1,5 +1,5 @@
 import { pipeline, Readable } from "node:stream";
-import { type Entry, extract } from "tar-stream";
+import { type ExtractEvents, extract } from "tar-stream";
 import { AgentError } from "../../errors.ts";
 import { VerifiedLayer } from "./oci-layer.ts";
 import type { Descriptor } from "./oci-manifest.ts";
@@ -50,6 +50,8 @@ export async function scanLayer(
     throw error;
   }
 }
+
+type Entry = ExtractEvents["entry"][1];
 
 class LayerReader {
   private readonly layer: VerifiedLayer;

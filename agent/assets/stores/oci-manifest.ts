@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { AgentError } from "../../errors.ts";
+import { printableCut } from "../../log/printable.ts";
 
 /** Largest manifest or index that is read, octets: what registries themselves accept (OCI distribution-spec 1.1, "Pushing Manifests"). */
 export const MANIFEST_LIMIT: number = 4 * 1024 * 1024;
@@ -23,27 +24,23 @@ export const ANNOTATION = {
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
-const DigestSchema = v.pipe(v.string(), v.regex(DIGEST, "is not a SHA-256 digest"));
-const DescriptorSchema = v.object({
-  mediaType: v.optional(v.string(), ""),
-  digest: DigestSchema,
-  size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
-  platform: v.optional(
-    v.nullable(
-      v.object({
-        os: v.optional(v.string(), ""),
-        architecture: v.optional(v.string(), ""),
-        variant: v.optional(v.string()),
-      }),
-    ),
-  ),
-});
-const ImageSchema = v.object({ layers: v.array(DescriptorSchema) });
-const IndexSchema = v.object({ manifests: v.array(DescriptorSchema) });
+/** Something with a digest: a layer, or a manifest in an index. */
+export interface Descriptor {
+  readonly mediaType: string;
+  /** "sha256:" and 64 hex digits. */
+  readonly digest: string;
+  /** Octets. */
+  readonly size: number;
+  readonly annotations?: Readonly<Record<string, string>> | null | undefined;
+  readonly platform?: Platform | null | undefined;
+}
 
-/** Something with a digest: a layer, or a manifest in an index. `digest` is "sha256:" and 64 hex digits. */
-export type Descriptor = v.InferOutput<typeof DescriptorSchema>;
+/** What an image of an index runs on, as Go names it: "linux", "arm64", "v8". */
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string | undefined;
+}
 
 /** A manifest as far as it matters here. */
 export type Manifest =
@@ -101,10 +98,28 @@ function check<T>(schema: v.GenericSchema<unknown, T>, json: object, label: stri
   if (result.success) return result.output;
   const [issue] = result.issues;
   const where = v.getDotPath(issue) ?? "";
-  throw broken(label, `${where}: ${issue.message}`.slice(0, 200));
+  throw broken(label, printableCut(`${where}: ${issue.message}`, 200));
 }
 
 function broken(label: string, why: string, cause?: unknown): AgentError {
   const message = `${label} is not a manifest: ${why}`;
   return new AgentError("E_STORE_BROKEN", message, cause === undefined ? {} : { cause });
 }
+
+const DescriptorSchema = v.object({
+  mediaType: v.optional(v.string(), ""),
+  digest: v.pipe(v.string(), v.regex(DIGEST, "this is no SHA-256 digest")),
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
+  platform: v.optional(
+    v.nullable(
+      v.object({
+        os: v.optional(v.string(), ""),
+        architecture: v.optional(v.string(), ""),
+        variant: v.optional(v.string()),
+      }),
+    ),
+  ),
+});
+const ImageSchema = v.object({ layers: v.array(DescriptorSchema) });
+const IndexSchema = v.object({ manifests: v.array(DescriptorSchema) });

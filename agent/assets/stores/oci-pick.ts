@@ -1,4 +1,5 @@
 import { AgentError } from "../../errors.ts";
+import { printableCut } from "../../log/printable.ts";
 import type { OciPick } from "../../site/site.ts";
 import { ANNOTATION, type Descriptor } from "./oci-manifest.ts";
 
@@ -106,6 +107,6 @@ function platformText({ platform: p }: Descriptor): string {
 
 function named(names: readonly string[]): string {
   if (names.length === 0) return "there is nothing in it";
-  const shown = [...new Set(names)].slice(0, NAMED).map((name) => name.slice(0, 100));
+  const shown = [...new Set(names)].slice(0, NAMED).map((name) => printableCut(name, 100));
   return `there is ${shown.join(", ")}${names.length > NAMED ? ", …" : ""}`;
 }
