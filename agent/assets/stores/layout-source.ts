@@ -64,9 +64,9 @@ export class OciLayout {
 }
 
 /**
- * An asset as a layout has it: under the full reference of one of its registries ("registry.example.com/talos:v1.11.6"), that
- * without its registry's digest pinned, or under the asset's name. What is picked is what the site picks from the registry; an asset
- * that comes from elsewhere is the only layer of what has its name.
+ * An asset as a layout has it: under the full reference of one of its registries ("registry.example.com/talos:v1.11.6"), by the
+ * digest that the site names, or under the asset's own name. What is picked is what the site picks from the registry; an asset that
+ * comes from elsewhere is the only layer of what has its name.
  *
  * Undefined when the layout has nothing of it now. Throws E_STORE_BROKEN when `index.json` cannot be understood. Manifests are
  * verified; blobs are for their reader to verify.
@@ -74,21 +74,16 @@ export class OciLayout {
 export function layoutSource(layout: OciLayout, asset: AssetSpec): Source | undefined {
   const specs = asset.sources.filter((spec): spec is OciSourceSpec => spec.kind === "oci");
   for (const spec of specs) {
-    const digest =
-      layout.manifestDigest(ociReference(spec)) ?? layout.manifestDigest(spec.reference);
-    if (digest !== undefined && fits(spec, digest)) {
-      return source(layout, ociReference(spec), digest, spec.pick, spec.platform);
-    }
+    const full = ociReference(spec);
+    const digest = layout.manifestDigest(isDigest(spec.reference) ? spec.reference : full);
+    if (digest !== undefined) return source(layout, full, digest, spec.pick, spec.platform);
   }
+  const [spec] = specs;
+  // A digest is a promise that a name does not keep.
+  if (spec !== undefined && isDigest(spec.reference)) return undefined;
   const digest = layout.manifestDigest(asset.name);
   if (digest === undefined) return undefined;
-  const [spec] = specs;
   return source(layout, asset.name, digest, spec?.pick ?? { by: "only" }, spec?.platform ?? "");
-}
-
-/** A digest that the site names must be the one; a tag's is what the layout says. */
-function fits({ reference }: OciSourceSpec, digest: string): boolean {
-  return !isDigest(reference) || reference === digest;
 }
 
 function source(

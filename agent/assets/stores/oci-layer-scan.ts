@@ -1,6 +1,7 @@
 import { pipeline, Readable } from "node:stream";
 import { type ExtractEvents, extract } from "tar-stream";
 import { AgentError } from "../../errors.ts";
+import { printableCut } from "../../log/printable.ts";
 import { VerifiedLayer } from "./oci-layer.ts";
 import type { Descriptor } from "./oci-manifest.ts";
 import { hides, imagePath, leadsTo } from "./oci-path.ts";
@@ -129,21 +130,21 @@ class LayerReader {
       case "file":
       case "contiguous-file":
         if (itself) return true;
-        this.hidden = `"${name}" is a file`;
+        this.hidden = `"${printableCut(name, 200)}" is a file`;
         return false;
       case "symlink":
         this.link = { what: "symlink", at: name, target: header.linkname ?? "" };
         return false;
       case "link":
         if (itself) this.link = { what: "hardlink", target: header.linkname ?? "" };
-        else this.hidden = `"${name}" is a file`;
+        else this.hidden = `"${printableCut(name, 200)}" is a file`;
         return false;
       case "directory":
         if (itself) this.hidden = "it is a folder";
         else this.folders.add(name);
         return false;
       default:
-        this.hidden = `"${name}" is ${header.type ?? "of an unknown type"}`;
+        this.hidden = `"${printableCut(name, 200)}" is ${header.type ?? "of an unknown type"}`;
         return false;
     }
   }

@@ -1,4 +1,5 @@
 import { AgentError } from "../../errors.ts";
+import { printableCut } from "../../log/printable.ts";
 import type { SourceSpec } from "../../site/site.ts";
 import type { HttpResponse } from "./http-exchange.ts";
 import { type Descriptor, isDigest, MANIFEST_LIMIT, MANIFEST_TYPES } from "./oci-manifest.ts";
@@ -102,5 +103,5 @@ function wrongRange(response: HttpResponse, from: number, size: number): string 
   const range = response.headers["content-range"] ?? "";
   const [, first, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range) ?? [];
   if (Number(first) === from && (total === "*" || Number(total) === size)) return undefined;
-  return `it was asked for octets ${from} to ${size - 1} and answers with the range "${range.slice(0, 100)}"`;
+  return `it was asked for octets ${from} to ${size - 1} and answers with the range "${printableCut(range, 100)}"`;
 }

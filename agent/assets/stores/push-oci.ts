@@ -202,9 +202,10 @@ async function pushBlob(
     signal,
   });
   begun.discard();
+  const { location } = begun.headers;
   const put = await client.request({
     method: "PUT",
-    path: uploadUrl(begun.headers["location"], begun.url, blob.digest).href,
+    path: uploadUrl(location, begun.url, blob.digest).href,
     headers: { "content-type": FILE_TYPE },
     body: body instanceof Uint8Array ? body : counted(body, tell),
     wanted: [201],
@@ -232,7 +233,7 @@ function counted(
 }
 
 function uploadUrl(location: string | undefined, base: URL, digest: string): URL {
-  if (location === undefined || !URL.canParse(location, base)) {
+  if (location === undefined || !URL.canParse(location, base.href)) {
     throw new AgentError("E_STORE_BROKEN", `${base.host} does not say where to upload to`);
   }
   const url = new URL(location, base);
