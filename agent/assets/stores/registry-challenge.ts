@@ -11,7 +11,7 @@ export interface Challenge {
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const PARAM = new RegExp(`(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))`, "y");
-const SCHEME = new RegExp(`(${TOKEN})(?:\\s+|$)`, "y");
+const SCHEME = new RegExp(`(${TOKEN})(?=[\\s,]|$)`, "y");
 const SEPARATOR = /[\s,]*/y;
 
 /**
