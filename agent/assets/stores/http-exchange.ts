@@ -85,7 +85,7 @@ export async function exchange(env: StoreEnvironment, request: HttpRequest): Pro
       const text = await beginning(answer.body);
       throw statusFailure({ label: chain.join(" -> "), ...answer, text }, env.now());
     }
-    answer.body.dump({ limit: REDIRECT_LEN }).catch(() => undefined);
+    answer.body.dump({ limit: SHORT_LEN }).catch(() => undefined);
     const next = redirected(hop, answer, chain);
     chain.push(urlLabel(next.url));
     if (seen.has(next.url.href)) throw broken(chain, "it redirects in a circle");
@@ -104,8 +104,8 @@ export function urlLabel(url: URL | string): string {
 const MAX_REDIRECTS = 10;
 /** RFC 9110 section 15.4. */
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-/** What is read of a redirect's body so that its connection can go on being used, octets. */
-const REDIRECT_LEN = 16_384;
+/** What is read of a body that nobody wants, so that its connection can go on being used, octets. */
+const SHORT_LEN = 16_384;
 
 /** What one hop gave. */
 interface Answer {
@@ -149,6 +149,8 @@ async function send(env: StoreEnvironment, request: HttpRequest, hop: HttpHop): 
       signal,
     );
     const answer = joined(data.headers);
+    // Without a listener an error that comes while nobody reads would end the process; who reads is told of it all the same.
+    data.body.on("error", () => undefined);
     const { date } = answer;
     env.clock.heard(date);
     return { status: data.statusCode, headers: answer, body: data.body, failure };
@@ -236,7 +238,9 @@ function response(answer: Answer, hop: HttpHop, signal: AbortSignal): HttpRespon
     octets,
     text: (limit) => readText(octets, limit, failure.label),
     discard() {
-      body.destroy();
+      // A short rest is read, so that the connection can go on being used.
+      if (isDecoded) stream.destroy();
+      else body.dump({ limit: SHORT_LEN }).catch(() => undefined);
     },
   };
 }
