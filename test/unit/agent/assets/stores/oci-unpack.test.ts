@@ -80,6 +80,15 @@ describe("unpack", () => {
     expect(WINDOW_LIMIT).toBe(2 ** 27);
   });
 
+  it("gives up on a block that keeps the decoder busy for ever", async () => {
+    // One compressed block: no literals, 98 047 sequences, each with the longest match there is.
+    const block = hex("00 ffffff 54 000034 01");
+    const header = Buffer.alloc(3);
+    header.writeUIntLE((block.length << 3) | (2 << 1) | 1, 0, 3);
+    const frame = Buffer.concat([hex("28b52ffd 00 38"), header, block]);
+    await expect(unpacked(frame)).rejects.toThrow("timed out");
+  });
+
   it("gives a bomb out piece by piece", async () => {
     const bomb = zeros(128 * 1024, 16_000);
     let made = 0;
