@@ -23,7 +23,7 @@ async function* tarEntries(
       while (!isOver) {
         const { done, value } = await pieces.next();
         if (done === true) {
-          parser.end();
+          parser.end(null);
           return;
         }
         if (isOver || parser.write(Buffer.from(value.buffer, value.byteOffset, value.length)))

@@ -48,6 +48,7 @@ export async function* gunzip(
     for await (const piece of engine) yield piece as Uint8Array;
     isOver = true;
     engine.destroy();
+    wake();
     await feeding;
     const used = engine.bytesWritten;
     for (const { end, piece } of handed) {
@@ -65,6 +66,7 @@ export async function* gunzip(
   } finally {
     isOver = true;
     engine.destroy();
+    wake();
     await feeding;
     await pieces.return?.();
   }
