@@ -78,7 +78,8 @@ export class Fetcher {
     const entry = this.entries.get(job);
     if (!entry) return { phase: "idle", tries: 0 };
     const { phase, tries } = entry;
-    if (phase !== "resting") return { phase, tries };
+    if (phase !== "resting" || entry.retryAtMs === Number.POSITIVE_INFINITY)
+      return { phase, tries };
     return { phase, tries, retryInMs: Math.max(0, entry.retryAtMs - this.o.clock.now()) };
   }
 
@@ -191,7 +192,10 @@ export class Fetcher {
       } else if (error instanceof AgentError) {
         this.rest(entry, error);
       } else {
-        entry.phase = "idle";
+        // Nobody runs into the same bug again and again while the process ends.
+        entry.phase = "resting";
+        entry.retryAtMs = Number.POSITIVE_INFINITY;
+        entry.notBeforeMs = Number.POSITIVE_INFINITY;
         this.o.crash(error);
       }
     }

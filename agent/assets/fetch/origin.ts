@@ -264,12 +264,15 @@ export class Origin implements Job {
       demanded === undefined
         ? versions.filter((v) => ids.has(v.sourceId)).map((v) => v.sourceDigest)
         : [demanded];
+    const { last } = this;
+    if (last && demanded === undefined) seen.push(last.sourceDigest);
     for (const digest of new Set(seen)) {
       const blob = cache.blob(digest);
       if (!blob || this.host.condemned.has(digest)) continue;
       if (needy.every((a) => a.refusal(digest) !== undefined)) continue;
       this.inUse = digest;
       if (!(await this.isSound(digest, signal))) continue;
+      if (last?.sourceDigest === digest) return last;
       const from = versions.find((v) => v.sourceDigest === digest);
       const sourceId = from?.sourceId ?? this.sources[0]?.id ?? "";
       return { sourceDigest: digest, size: blob.size, sourceId, object: from?.object ?? {} };
@@ -319,7 +322,7 @@ export class Origin implements Job {
       if (before) return { digest: before.digest, size: before.size };
       const progress = new Progress(
         { phase: "unpacking", from: key, at: 0, total: undefined },
-        o.clock.now,
+        () => o.clock.now(),
         (p) => journal.progress(asset.name, p),
       );
       this.progress = progress;

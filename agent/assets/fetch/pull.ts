@@ -121,7 +121,11 @@ export class Pull {
       begun: (at, version) => {
         const what = { phase: "fetching", from: source.label, at, total: version.size } as const;
         host.journal.begun(label, source.label, at, version.size);
-        progress = new Progress(what, clock.now, (p) => host.journal.progress(label, p));
+        progress = new Progress(
+          what,
+          () => clock.now(),
+          (p) => host.journal.progress(label, p),
+        );
         this.p.progress(progress);
       },
       got: (octets) => {

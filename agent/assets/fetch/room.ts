@@ -1,7 +1,8 @@
+import { AgentError } from "../../errors.ts";
 import type { Cache } from "../cache/cache.ts";
 
-/** Octets that were asked for at once while their number is not known. */
-export const ROOM_STEP: number = 64 * 1024 * 1024;
+/** Octets that are reserved at once while nobody knows how many come; fewer where there is no room for so many. */
+const STEPS = [64 * 1024 * 1024, 4 * 1024 * 1024];
 
 /** Room that one transfer was promised and has not used up. */
 export class Reservation {
@@ -29,8 +30,22 @@ export class Reservation {
 
   /** `octets` of an unknown number are about to be written: reserves in steps. */
   async grow(octets: number): Promise<void> {
-    if (octets > this.leftOctets) await this.need(Math.max(octets, ROOM_STEP));
+    if (octets > this.leftOctets) await this.needAtLeast(octets, STEPS);
     this.used(octets);
+  }
+
+  /** The first of `wishes` that there is room for, and at least `octets`. Rejects with E_CACHE_FULL. */
+  async needAtLeast(octets: number, wishes: readonly number[]): Promise<void> {
+    for (const wish of wishes) {
+      if (wish <= octets) continue;
+      try {
+        await this.need(wish);
+        return;
+      } catch (error) {
+        if (!(error instanceof AgentError && error.code === "E_CACHE_FULL")) throw error;
+      }
+    }
+    await this.need(octets);
   }
 
   /** `octets` were written. */

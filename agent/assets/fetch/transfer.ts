@@ -74,7 +74,11 @@ export async function transfer(t: TransferInput): Promise<Transferred> {
       written = 0;
     }
     const { size } = version;
-    if (size !== undefined) await reservation.need(size - written + t.beside(size));
+    if (size !== undefined) {
+      // What unpacking will need is a guess: it must not keep out what may fit.
+      const rest = size - written;
+      await reservation.needAtLeast(rest, [rest + t.beside(size)]);
+    }
     t.begun(written, version);
     for await (const octets of paced(t, opened, open)) {
       if (size === undefined) await reservation.grow(octets.length);
