@@ -1,0 +1,344 @@
+import { AgentError } from "../../errors.ts";
+import type { SourceSpec } from "../../site/site.ts";
+import type { VersionRecord } from "../cache/records.ts";
+import type { ObjectVersion, Source } from "../stores/source.ts";
+import { treatmentKey } from "../treatment/treatment.ts";
+import { joinErrors } from "./back-off.ts";
+import { fetchText } from "./fetch-text.ts";
+import type { Job } from "./fetcher.ts";
+import type { Failure, KeptAsset } from "./kept-asset.ts";
+import type { OriginHost } from "./origin-host.ts";
+import { probeInTime } from "./probe.ts";
+import { Progress } from "./progress.ts";
+import { Pull } from "./pull.ts";
+import { hasValidators, sameObject } from "./same-object.ts";
+import { type Unpacked, unpack } from "./unpack.ts";
+import type { Got } from "./version-record.ts";
+
+/** What a store says of an object, compared with what is known of it. */
+type Verdict = "same" | "refused" | "changed";
+
+/**
+ * Where the octets of one or more assets come from: one object with its mirrors, fetched once for all of them.
+ *
+ * One run of it fetches what is missing; when nothing is, it asks the store for something newer.
+ */
+export class Origin implements Job {
+  readonly assets: KeptAsset[] = [];
+  readonly sources: Source[] = [];
+  /** The refresh that failed, and since when they fail. */
+  stale: Failure | undefined;
+  progress: Progress | undefined;
+  /** The blob that is being unpacked or is about to be. */
+  inUse: string | undefined;
+  private readonly host: OriginHost;
+  private local: Source | undefined;
+  private lastFailure = "";
+  private last: Got | undefined;
+
+  constructor(host: OriginHost) {
+    this.host = host;
+  }
+
+  /** The name it has in journals. */
+  get label(): string {
+    return this.assets.map((a) => a.name).join(", ");
+  }
+
+  /** One more asset that is made of it. */
+  add(asset: KeptAsset, sources: readonly Source[], local: Source | undefined): void {
+    this.assets.push(asset);
+    this.local ??= local;
+    for (const source of sources) {
+      if (!this.sources.some((s) => s.id === source.id)) this.sources.push(source);
+    }
+  }
+
+  async run(signal: AbortSignal, moved: () => void): Promise<void> {
+    try {
+      const needy = this.assets.filter((a) => a.needs);
+      if (needy.length > 0) await this.fill(needy, signal, moved);
+      else if (this.host.o.bootsRunning()) this.host.postpone(this);
+      else await this.refresh(signal, moved);
+      this.lastFailure = "";
+    } catch (error) {
+      if (error instanceof AgentError && !signal.aborted) this.failed(error);
+      throw error;
+    } finally {
+      this.progress = undefined;
+      this.inUse = undefined;
+    }
+  }
+
+  turned(): void {
+    const phase = this.host.phase(this);
+    if (phase === "idle" || phase === "resting") for (const a of this.assets) a.settle();
+  }
+
+  /** In words, what is being done. */
+  doing(): string {
+    if (this.progress) return this.progress.text();
+    const from = this.sources[0]?.label ?? this.label;
+    return this.host.phase(this) === "running" ? `asking ${from}` : `${from} is next to be fetched`;
+  }
+
+  private failed(error: AgentError): void {
+    for (const a of this.assets) if (a.needs) a.fail(error);
+    // Numbers change from attempt to attempt, reasons seldom do.
+    const reason = `${error.code} ${error.message.replace(/\d+/g, "#")}`;
+    if (reason === this.lastFailure) return;
+    this.lastFailure = reason;
+    this.host.journal.failed(this.label, error);
+  }
+
+  /** Has what assets lack: unpacked from a blob that is here, or fetched. */
+  private async fill(
+    needy: readonly KeptAsset[],
+    signal: AbortSignal,
+    moved: () => void,
+  ): Promise<void> {
+    // What was fetched already but cannot be unpacked is worth another look only when the store has something else.
+    const stuck = needy.every(
+      (a) => a.untreatable !== undefined && a.untreatable === this.last?.sourceDigest,
+    );
+    const repairing = needy.some((a) => a.demanded !== a.ruled);
+    if (!repairing) await this.consultList(signal);
+    const demanded = needy.find((a) => a.demanded !== undefined)?.demanded;
+    if (stuck && this.last) {
+      const same =
+        demanded === this.last.sourceDigest ||
+        (await this.compare(this.last, signal)).verdict !== "changed";
+      const error = needy[0]?.failure?.error;
+      if (same && error) throw error;
+    }
+    const got =
+      (stuck ? undefined : await this.atHand(needy, demanded, signal)) ??
+      (await this.pull(signal, moved).fetch(this.candidates(true), demanded, "every"));
+    if (got) await this.deliver(got, signal);
+  }
+
+  /** Asks for something newer, and fetches that. */
+  private async refresh(signal: AbortSignal, moved: () => void): Promise<void> {
+    const newest = this.assets.find((a) => a.newest)?.newest;
+    if (!newest) return;
+    const found = await this.askForNewer(newest, signal);
+    if (found === undefined) return;
+    // What the site or the list demands may be on any mirror; what is merely newer, and refused, is not sought further.
+    const demanded = this.assets.find((a) => a.ruled !== undefined)?.ruled;
+    const sought = demanded !== undefined && demanded !== newest.sourceDigest;
+    const pull = this.pull(signal, moved);
+    const sources = this.candidates(false);
+    const got = sought
+      ? ((await this.atHand(this.assets, demanded, signal)) ??
+        (await pull.fetch(sources, demanded, "every")))
+      : await pull.fetch(
+          [...found, ...sources.filter((s) => !found.includes(s))],
+          undefined,
+          "first",
+        );
+    if (got) await this.deliver(got, signal);
+  }
+
+  /**
+   * The source that has something newer, or none in particular; undefined when nothing is to be fetched.
+   *
+   * That stores cannot be asked is noted, and nothing else comes of it.
+   */
+  private async askForNewer(
+    newest: VersionRecord,
+    signal: AbortSignal,
+  ): Promise<readonly Source[] | undefined> {
+    try {
+      const published = await this.consultList(signal);
+      if (published !== undefined) {
+        this.stale = undefined;
+        if (published !== newest.sourceDigest) return [];
+        for (const a of this.assets) await a.confirm(undefined);
+        return undefined;
+      }
+      const pinned = this.assets.every((a) => a.spec.sha256 === newest.sourceDigest);
+      // A store that says nothing to tell versions apart by would have to send all of it, to prove the pinned digest once more.
+      if (pinned && !hasValidators(newest.object)) return undefined;
+      const { source, verdict } = await this.compare(newest, signal);
+      this.stale = undefined;
+      if (verdict === "changed") return [source];
+      if (verdict === "same") for (const a of this.assets) await a.confirm(source.id);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof AgentError) || signal.aborted) throw error;
+      if (!this.stale) this.host.journal.stale(this.label, error);
+      this.stale = { error, sinceMs: this.stale?.sinceMs ?? this.host.o.wallMs() };
+      return undefined;
+    }
+  }
+
+  private candidates(filling: boolean): readonly Source[] {
+    const ordered = this.host.o.mirrors.order(this.sources);
+    return filling && this.local ? [this.local, ...ordered] : ordered;
+  }
+
+  private pull(signal: AbortSignal, moved: () => void): Pull {
+    const { host, assets } = this;
+    return new Pull({
+      host,
+      assets,
+      label: this.label,
+      signal,
+      moved,
+      progress: (p) => {
+        this.progress = p;
+      },
+    });
+  }
+
+  /** What the published list says now, for all assets here; undefined when there is none. */
+  private async consultList(signal: AbortSignal): Promise<string | undefined> {
+    const { o } = this.host;
+    const checksums = this.assets.find((a) => a.spec.checksums)?.spec.checksums;
+    if (!checksums) return undefined;
+    const text = (spec: SourceSpec): Promise<Uint8Array> =>
+      fetchText(o.openSource(spec), o.clock, o.limits, signal);
+    const published = await o.publishedDigest(checksums, text);
+    for (const a of this.assets) a.published = published;
+    return published;
+  }
+
+  /**
+   * What a store that answers has, compared with `known`. The one that it came from is asked first.
+   *
+   * Rejects when none answers.
+   */
+  private async compare(
+    known: Got,
+    signal: AbortSignal,
+  ): Promise<{ readonly source: Source; readonly verdict: Verdict }> {
+    const { o } = this.host;
+    const errors: AgentError[] = [];
+    const own = this.sources.filter((s) => s.id === known.sourceId);
+    const others = o.mirrors.order(this.sources).filter((s) => s.id !== known.sourceId);
+    for (const source of [...own, ...others]) {
+      // What one store said of an object tells nothing to another one.
+      const asked = source.id === known.sourceId ? known.object : undefined;
+      try {
+        const answer = await probeInTime(o, source, asked, signal);
+        o.mirrors.succeeded(source, 0, 0);
+        const verdict = answer.changed ? this.judge(source, known, answer.version) : "same";
+        return { source, verdict };
+      } catch (error) {
+        if (!(error instanceof AgentError) || signal.aborted) throw error;
+        o.mirrors.failed(source);
+        errors.push(error);
+      }
+    }
+    throw joinErrors(this.label, errors);
+  }
+
+  /** What a version is that a store has and that it does not call the known one. */
+  private judge(source: Source, known: Got, version: ObjectVersion): Verdict {
+    if (version.sha256 !== undefined && version.sha256 === known.sourceDigest) return "same";
+    if (source.id !== known.sourceId) {
+      // Another store cannot tell that it has the same; where the digest is demanded, that need not be found out.
+      const demanded = this.assets.some((a) => a.ruled === known.sourceDigest);
+      if (demanded || sameObject(version, known.object)) return "same";
+    }
+    const again = this.assets.every((a) => {
+      const refused = a.record?.refused;
+      if (!refused?.object || refused.sourceId !== source.id) return false;
+      // What is refused no longer, because the site or the list has changed, is fetched after all.
+      const still = a.refusal(refused.sourceDigest) !== undefined;
+      return still && sameObject(version, refused.object) === true;
+    });
+    return again ? "refused" : "changed";
+  }
+
+  /** A blob of the cache that these assets can be made of, read from end to end before it is trusted. */
+  private async atHand(
+    needy: readonly KeptAsset[],
+    demanded: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Got | undefined> {
+    const { cache } = this.host.o;
+    const versions = this.assets.flatMap((a) => a.record?.versions ?? []);
+    const ids = new Set(this.sources.map((s) => s.id));
+    const seen =
+      demanded === undefined
+        ? versions.filter((v) => ids.has(v.sourceId)).map((v) => v.sourceDigest)
+        : [demanded];
+    const { last } = this;
+    if (last && demanded === undefined) seen.push(last.sourceDigest);
+    for (const digest of new Set(seen)) {
+      const blob = cache.blob(digest);
+      if (!blob || this.host.condemned.has(digest)) continue;
+      if (needy.every((a) => a.refusal(digest) !== undefined)) continue;
+      this.inUse = digest;
+      if (!(await this.isSound(digest, signal))) continue;
+      if (last?.sourceDigest === digest) return last;
+      const from = versions.find((v) => v.sourceDigest === digest);
+      const sourceId = from?.sourceId ?? this.sources[0]?.id ?? "";
+      return { sourceDigest: digest, size: blob.size, sourceId, object: from?.object ?? {} };
+    }
+    return undefined;
+  }
+
+  private async isSound(digest: string, signal: AbortSignal): Promise<boolean> {
+    if (this.host.isChecked(digest)) return true;
+    const { sound } = await this.host.o.cache.check(digest, async () => signal.throwIfAborted());
+    if (sound) this.host.checked(digest);
+    else await this.host.condemn(digest, "its octets have changed on disk");
+    return sound;
+  }
+
+  /** Unpacks for each asset that may have it and has not; rejects with what the first one failed with. */
+  private async deliver(got: Got, signal: AbortSignal): Promise<void> {
+    this.last = got;
+    this.inUse = got.sourceDigest;
+    let failure: AgentError | undefined;
+    for (const asset of this.assets) {
+      if (asset.refusal(got.sourceDigest) !== undefined) continue;
+      try {
+        const made = await this.make(asset, got, signal);
+        await asset.adopt(got, made);
+      } catch (error) {
+        if (!(error instanceof AgentError) || signal.aborted) throw error;
+        if (error.code === "E_TREATMENT") asset.untreatable = got.sourceDigest;
+        asset.fail(error);
+        failure ??= error;
+      }
+    }
+    if (failure) throw failure;
+  }
+
+  private async make(asset: KeptAsset, got: Got, signal: AbortSignal): Promise<Unpacked> {
+    const { sourceDigest, size } = got;
+    const { treatment } = asset.spec;
+    const key = treatmentKey(treatment);
+    if (key === "") return { digest: sourceDigest, size };
+    const { o, room, turns, journal } = this.host;
+    return await turns.take(`${sourceDigest} ${key}`, async () => {
+      const before = this.assets
+        .filter((a) => treatmentKey(a.spec.treatment) === key)
+        .map((a) => a.made(sourceDigest))
+        .find((v) => v !== undefined);
+      if (before) return { digest: before.digest, size: before.size };
+      const progress = new Progress(
+        { phase: "unpacking", from: key, at: 0, total: undefined },
+        () => o.clock.now(),
+        (p) => journal.progress(asset.name, p),
+      );
+      this.progress = progress;
+      const made = await unpack({
+        cache: o.cache,
+        room,
+        treat: o.treat,
+        sourceDigest,
+        size,
+        treatment,
+        label: asset.name,
+        signal,
+        got: (octets) => progress.add(octets),
+      });
+      journal.done(asset.name, progress, made.digest);
+      return made;
+    });
+  }
+}
