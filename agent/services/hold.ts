@@ -75,13 +75,14 @@ export class HeldQuestions {
     return true;
   }
 
-  /** Who asked is gone, or asks something else: it gets no answer. */
-  drop(key: string): void {
+  /** Who asked is gone, is answered otherwise, or asks something else. Returns for how long it was held, ms; 0: it was not. */
+  drop(key: string): number {
     const held = this.held.get(key);
-    if (!held) return;
+    if (!held) return 0;
     held.cancelTimer?.();
     held.cancelWait?.();
     this.held.delete(key);
+    return this.clock.now() - held.sinceMs;
   }
 
   /** Forgets all without an answer. */

@@ -66,8 +66,7 @@ export class RarpService {
     const { family, why } = context.sightings.rarp(plan.machine);
     signOfLife(plan, context);
     if (view.tpa !== IPV4_BROADCAST && this.hold(plan, family, why)) return;
-    this.held.drop(mac);
-    this.answer(plan, why);
+    this.answer(plan, `${why}${heldFor(this.held.drop(mac))}`);
   }
 
   /**

@@ -154,7 +154,7 @@ export class DhcpServer {
         return;
       }
     }
-    this.held.drop(mac);
+    const waitedMs = heldMs ?? this.held.drop(mac);
     if (decision.reply === DhcpMessageType.Ack) this.spentMs.delete(machine);
     const offer = plan.offer(family);
     const nak = decision.reply === DhcpMessageType.Nak;
@@ -164,7 +164,7 @@ export class DhcpServer {
       offer,
       type: decision.reply,
       event,
-      decision: nak ? decision.why : `${offer.why}; ${family}: ${why}${heldFor(heldMs ?? 0)}`,
+      decision: nak ? decision.why : `${offer.why}; ${family}: ${why}${heldFor(waitedMs)}`,
       protocol,
       arrivedMs: context.clock.now(),
     });
@@ -186,7 +186,8 @@ export class DhcpServer {
     const slots = neededFirst(plan, family);
     const wait = firstWait(slots);
     if (!wait) return undefined;
-    const message = new Octets(o.u8.slice(at, at + len));
+    // The lane's memory is a Buffer, whose `slice` is no copy.
+    const message = new Octets(Uint8Array.from(o.u8.subarray(at, at + len)));
     const release = (heldMs: number, patienceOver: boolean): void => {
       if (patienceOver) this.spentMs.set(machine, this.context.clock.now());
       this.handle(message, 0, len, heldMs);

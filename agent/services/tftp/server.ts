@@ -107,8 +107,7 @@ export class TftpServer {
       this.hold(d, plan, asked, decision);
       return;
     }
-    this.held.drop(keyOf(d));
-    const why = decision.why + heldFor(heldMs);
+    const why = decision.why + heldFor(Math.max(heldMs, this.held.drop(keyOf(d))));
     if (decision.kind === "content") this.serve(d, plan, asked, decision.content, why);
     else this.refuse(d, plan, asked, { ...decision, why });
   }
@@ -147,7 +146,8 @@ export class TftpServer {
       return;
     }
     const { src, srcPort } = d;
-    const octets = new Octets(d.octets.u8.slice(d.at, d.at + d.len));
+    // The lane's memory is a Buffer, whose `slice` is no copy.
+    const octets = new Octets(Uint8Array.from(d.octets.u8.subarray(d.at, d.at + d.len)));
     const again: Datagram = { octets, at: 0, len: d.len, src, srcPort, broadcast: false };
     const { tftpMs: patienceMs } = patienceOf(this.context.sightings.familyOf(plan.machine));
     const release = (heldMs: number, patienceOver: boolean): void => {
