@@ -14,6 +14,7 @@ import { type InheritedSockets, SOCKET_NAMES } from "./link/systemd.ts";
 import { KernelTcpPorts } from "./link/tcp-listener.ts";
 import { KernelUdpPorts } from "./link/udp-port.ts";
 import type { Journal } from "./log/journal.ts";
+import { Needs } from "./plan/needs.ts";
 import { Planner } from "./plan/planner.ts";
 import { Renderer } from "./plan/render.ts";
 import { Sightings } from "./plan/sightings.ts";
@@ -67,7 +68,7 @@ async function open(input: AgentInput, onStop: OnStop): Promise<void> {
   for (const problem of store.problems()) log.warn(`${problem.message}. ${problem.cure}`);
   const planner = await Planner.create({
     site,
-    store,
+    assets: store,
     renderer: new Renderer(),
     siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
     problem: (error) => log.warn(`${error.message}. ${error.cure}`),
@@ -76,6 +77,7 @@ async function open(input: AgentInput, onStop: OnStop): Promise<void> {
   const context: ServiceContext = {
     planner,
     sightings: new Sightings(() => clock.now()),
+    needs: new Needs(() => clock.now()),
     journal,
     counters: new StatusCounters(),
     clock,

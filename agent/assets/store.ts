@@ -2,18 +2,26 @@ import { AgentError } from "../errors.ts";
 import type { AssetSpec } from "../site/site.ts";
 import { Asset } from "./asset.ts";
 import type { ChunkCache } from "./chunk-cache.ts";
+import { FixedSlot } from "./fixed-slot.ts";
+import type { Assets, Slot } from "./slot.ts";
 
 /** Verified content, or why there is none. */
 export type AssetState = Asset | AgentError;
 
-/** The site's assets, each verified from end to end before it can be served. */
-export class AssetStore {
+/**
+ * The site's assets where they are files of this host, each verified in its place from end to end before it can be served.
+ *
+ * Nothing is fetched and nothing changes: what `check`, `replay` and tests work with.
+ */
+export class AssetStore implements Assets {
   private readonly states: ReadonlyMap<string, AssetState>;
-  readonly cache: ChunkCache;
+  private readonly slots: ReadonlyMap<string, Slot>;
+  readonly chunks: ChunkCache;
 
-  private constructor(states: ReadonlyMap<string, AssetState>, cache: ChunkCache) {
+  private constructor(states: ReadonlyMap<string, AssetState>, chunks: ChunkCache) {
     this.states = states;
-    this.cache = cache;
+    this.slots = new Map([...states].map(([name, state]) => [name, new FixedSlot(name, state)]));
+    this.chunks = chunks;
   }
 
   /**
@@ -39,6 +47,13 @@ export class AssetStore {
     const state = this.states.get(spec.name);
     if (!state) throw new Error(`asset "${spec.name}" is not of this site`);
     return state;
+  }
+
+  /** The place of an asset that the site names. */
+  slot(spec: AssetSpec): Slot {
+    const slot = this.slots.get(spec.name);
+    if (!slot) throw new Error(`asset "${spec.name}" is not of this site`);
+    return slot;
   }
 
   /** What could not be had. */

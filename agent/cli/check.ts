@@ -22,7 +22,7 @@ export function checkCommand(host: CommandHost): Command {
       const problems: AgentError[] = [...store.problems()];
       const planner = await Planner.create({
         site,
-        store,
+        assets: store,
         renderer: new Renderer(),
         siteMtimeMs: 0,
         problem: (error) => problems.push(error),
@@ -30,7 +30,7 @@ export function checkCommand(host: CommandHost): Command {
       for (const machine of site.machines) {
         const files = planner.byIp(machine.ip)?.files;
         for (const name of files?.names ?? []) {
-          const state = files?.get(name);
+          const state = files?.get(name)?.current();
           if (state instanceof AgentError && !problems.includes(state)) problems.push(state);
         }
       }

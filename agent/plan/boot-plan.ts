@@ -1,14 +1,17 @@
 import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { hexIpv4 } from "../../protocols/wire/ipv4-address.ts";
+import type { Slot, SlotState } from "../assets/slot.ts";
 import type { Tree } from "../assets/trees/tree.ts";
 import type { Family } from "../site/families.ts";
 import type { BootParameter, Machine } from "../site/site.ts";
-import { type FileState, type FileTable, normaliseName } from "./file-table.ts";
+import { type FileTable, normaliseName } from "./file-table.ts";
 
 /** What is offered to a firmware that asks for its boot file; all services that offer one say the same. */
 export interface Offer {
   /** A name of the file table, or a URL; undefined: an address only. */
   readonly bootFile: string | undefined;
+  /** The name of the file table that `bootFile` leads to. */
+  readonly file: string | undefined;
   /** The NFS root as this family wants it written. */
   readonly rootPath: string | undefined;
   /** Why it is this, for the journal. */
@@ -25,7 +28,10 @@ export interface Export {
 /** What a name leads to, and why. */
 export interface FileDecision {
   readonly name: string;
-  readonly state: FileState | undefined;
+  /** The place that the name leads to; undefined: it leads nowhere. */
+  readonly slot: Slot | undefined;
+  /** What is there now. */
+  readonly state: SlotState | undefined;
   readonly why: string;
 }
 
@@ -45,30 +51,41 @@ export interface BootPlan {
   readonly bootparams: ReadonlyMap<string, BootParameter>;
   /** The name in `files` that a PROM gets for its address in hex. */
   readonly promFile: string | undefined;
+  /** All that it may need, in the order in which a boot comes to it. */
+  readonly needs: readonly Slot[];
+  /** Those of them that are files of its root. */
+  readonly rootFiles: readonly Slot[];
   offer(family: Family): Offer;
 }
 
 /** "C0A84D15" or "C0A84D15.SUN4M": what Sun PROMs ask for. */
 const PROM_NAME = /^([0-9A-Fa-f]{8})(\.SUN4[A-Z]?)?$/i;
 
-/** Finds what a file name means to a machine. */
+/** Finds what a file name means to a machine, and what is there now. */
 export function decideFile(plan: BootPlan, asked: string): FileDecision {
   const name = normaliseName(asked);
-  if (name === undefined) {
-    return { name: asked, state: undefined, why: "not a name that could be served" };
-  }
+  if (name === undefined) return nothing(asked, "not a name that could be served");
   const direct = plan.files.get(name);
-  if (direct) return { name, state: direct, why: `${plan.machine.name} has this file` };
+  if (direct) return found(name, direct, `${plan.machine.name} has this file`);
   const prom = PROM_NAME.exec(name);
-  if (!prom) return { name, state: undefined, why: missing(plan, name) };
+  if (!prom) return nothing(name, missing(plan, name));
   if (prom[1]?.toUpperCase() !== hexIpv4(plan.address)) {
-    return { name, state: undefined, why: "another machine's address in hex" };
+    return nothing(name, "another machine's address in hex");
   }
   if (plan.promFile === undefined) {
-    return { name, state: undefined, why: `${plan.machine.name} has no loader for its PROM` };
+    return nothing(name, `${plan.machine.name} has no loader for its PROM`);
   }
-  const state = plan.files.get(plan.promFile);
-  return { name: plan.promFile, state, why: `its address in hex means ${plan.promFile}` };
+  const slot = plan.files.get(plan.promFile);
+  const why = `its address in hex means ${plan.promFile}`;
+  return slot ? found(plan.promFile, slot, why) : nothing(plan.promFile, why);
+}
+
+function found(name: string, slot: Slot, why: string): FileDecision {
+  return { name, slot, state: slot.current(), why };
+}
+
+function nothing(name: string, why: string): FileDecision {
+  return { name, slot: undefined, state: undefined, why };
 }
 
 function missing(plan: BootPlan, name: string): string {

@@ -1,26 +1,24 @@
-import type { Content } from "../assets/content.ts";
-import type { AgentError } from "../errors.ts";
-
-/** What a file name leads to: octets, or the reason why there are none just now. */
-export type FileState = Content | AgentError;
+import type { Slot } from "../assets/slot.ts";
 
 /** Longest name looked up, octets. */
 const MAX_NAME = 1_024;
 
 /**
  * The files of one machine by name. TFTP and HTTP serve the same table, so that a name means the same octets in both.
+ *
+ * What is behind a name may change while the agent runs: whoever is asked for it asks its slot.
  */
 export class FileTable {
-  private readonly files = new Map<string, FileState>();
+  private readonly files = new Map<string, Slot>();
 
   /** Adds a file; false when the name is taken. */
-  add(name: string, state: FileState): boolean {
+  add(name: string, slot: Slot): boolean {
     if (this.files.has(name)) return false;
-    this.files.set(name, state);
+    this.files.set(name, slot);
     return true;
   }
 
-  get(name: string): FileState | undefined {
+  get(name: string): Slot | undefined {
     return this.files.get(name);
   }
 

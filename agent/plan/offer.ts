@@ -27,6 +27,7 @@ export function decideOffer(
   if (!profile) {
     return {
       bootFile: undefined,
+      file: undefined,
       rootPath,
       why: `${machine.name} has no profile: an address only`,
     };
@@ -34,52 +35,53 @@ export function decideOffer(
   if (family === "linux-kernel") {
     return {
       bootFile: undefined,
+      file: undefined,
       // The kernel's parser (fs/nfs/nfsroot.c) takes "server:path"; libsa takes the option verbatim as the path.
       rootPath: rootPath && `${formatIpv4(server)}:${rootPath}`,
       why: `a kernel that looks for its root: profile ${profile.name}`,
     };
   }
-  const { bootFile, why } = bootFileOf(machine, profile, family, server);
-  return { bootFile, rootPath, why };
+  const { file, byUrl, why } = fileOf(machine, profile, family);
+  const bootFile = file !== undefined && byUrl ? fileUrl(server, file) : file;
+  return { bootFile, file, rootPath, why };
 }
 
-function bootFileOf(
+function fileOf(
   machine: Machine,
   profile: Profile,
   family: Family,
-  server: Ipv4,
-): { bootFile: string | undefined; why: string } {
+): { file: string | undefined; byUrl: boolean; why: string } {
   // HTTP boot takes nothing but a URL; all others would ask for one by TFTP.
-  const byHttp = family.startsWith("uefi-http-");
+  const byUrl = family.startsWith("uefi-http-");
   if (profile.boot !== undefined) {
-    return {
-      bootFile: byHttp ? fileUrl(server, profile.boot) : profile.boot,
-      why: `profile ${profile.name} boots ${profile.boot}`,
-    };
+    return { file: profile.boot, byUrl, why: `profile ${profile.name} boots ${profile.boot}` };
   }
   if (profile.bsd) {
     // The second stage takes a boot file for its kernel's name; it knows that name better than we do.
     return family === "bsd-loader"
-      ? { bootFile: undefined, why: "its loader is running and wants its root" }
+      ? { file: undefined, byUrl, why: "its loader is running and wants its root" }
       : {
-          bootFile: profile.bsd.loader.name,
+          file: profile.bsd.loader.name,
+          byUrl: false,
           why: `profile ${profile.name} begins with its loader`,
         };
   }
   if (family === "ipxe") {
     return profile.linux?.kernel
       ? {
-          bootFile: fileUrl(server, IPXE_SCRIPT),
+          file: IPXE_SCRIPT,
+          byUrl: true,
           why: `iPXE gets the script of profile ${profile.name}`,
         }
-      : { bootFile: undefined, why: `profile ${profile.name} has no kernel for iPXE` };
+      : { file: undefined, byUrl, why: `profile ${profile.name} has no kernel for iPXE` };
   }
   const program = machine.chain.get(family);
   if (!program) {
-    return { bootFile: undefined, why: `the site's chain has no boot program for ${family}` };
+    return { file: undefined, byUrl, why: `the site's chain has no boot program for ${family}` };
   }
   return {
-    bootFile: byHttp ? fileUrl(server, program.name) : program.name,
+    file: program.name,
+    byUrl,
     why: `first boot program of ${family} is ${program.name}`,
   };
 }

@@ -1,25 +1,28 @@
 import type { MacText } from "../../protocols/wire/mac-address.ts";
-import type { Content } from "../assets/content.ts";
-import { PaddedContent } from "../assets/padded-content.ts";
-import type { AssetStore } from "../assets/store.ts";
+import { FixedSlot } from "../assets/fixed-slot.ts";
+import { PaddedSlot } from "../assets/padded-slot.ts";
+import type { Assets, Slot } from "../assets/slot.ts";
 import { TextContent } from "../assets/text-content.ts";
 import { AssetTree } from "../assets/trees/asset-tree.ts";
 import { DirectoryTree } from "../assets/trees/directory-tree.ts";
 import type { Tree } from "../assets/trees/tree.ts";
 import { AgentError } from "../errors.ts";
-import type { AssetSpec, BootParameter, Machine, Profile, Root, Site } from "../site/site.ts";
+import type { BootParameter, Machine, Profile, Root, Site } from "../site/site.ts";
 import type { BootPlan, Export } from "./boot-plan.ts";
 import { FileTable } from "./file-table.ts";
+import { assetsOf, rootAssets } from "./needs.ts";
 import { decideOffer, fileUrl, IPXE_SCRIPT } from "./offer.ts";
 import { type Renderer, templateContext } from "./render.ts";
 
 /** Sun PROMs load whole words. */
 const PROM_UNIT = 4;
+/** How long iPXE waits before it asks again for a file that it was refused, seconds. */
+const IPXE_RETRY_S = 5;
 
 /** What the planner works from. */
 export interface PlannerInput {
   readonly site: Site;
-  readonly store: AssetStore;
+  readonly assets: Assets;
   readonly renderer: Renderer;
   /** When the site file last changed, ms since 1970: the date of generated texts. */
   readonly siteMtimeMs: number;
@@ -30,7 +33,8 @@ export interface PlannerInput {
 /**
  * The one place that decides what is served to whom.
  *
- * All plans are made when the site is loaded, so that a boot waits for nothing but its octets.
+ * All plans are made when the site is loaded, so that a boot waits for nothing but its octets. A plan names places; what is in
+ * them may come, and be replaced, while the agent runs.
  */
 export class Planner {
   private readonly plans: ReadonlyMap<Machine, BootPlan>;
@@ -77,6 +81,7 @@ async function makePlan(
     await addScript(files, machine, profile, input);
   }
   const exported = profile && (await exportOf(profile, input, trees));
+  const needs = assetsOf(machine).map((spec) => input.assets.slot(spec));
   return {
     machine,
     address: machine.ip,
@@ -85,6 +90,8 @@ async function makePlan(
     export: exported,
     bootparams: bootparamsOf(site, profile, exported),
     promFile: profile?.bsd ? profile.bsd.loader.name : profile?.boot,
+    needs,
+    rootFiles: rootAssets(rootOf(profile)).map((spec) => input.assets.slot(spec)),
     offer: (family) => decideOffer(machine, family, exported?.path, site.network.address),
   };
 }
@@ -98,12 +105,12 @@ async function addNamedFiles(
 ): Promise<void> {
   for (const [name, source] of profile.files) {
     if (source.kind === "asset") {
-      files.add(name, input.store.get(source.asset));
+      files.add(name, input.assets.slot(source.asset));
     } else {
       const context = contextOf(machine, input);
       const state = await input.renderer.file(name, source.file, context, input.siteMtimeMs);
       if (state instanceof AgentError) input.problem(state);
-      files.add(name, state);
+      files.add(name, new FixedSlot(name, state));
     }
   }
 }
@@ -115,17 +122,12 @@ function addAssets(
   profile: Profile,
   input: PlannerInput,
 ): void {
+  const { assets } = input;
   const { bsd, linux } = profile;
-  if (bsd) {
-    const loader = input.store.get(bsd.loader);
-    files.add(
-      bsd.loader.name,
-      loader instanceof AgentError ? loader : PaddedContent.to(PROM_UNIT, loader),
-    );
-  }
-  const specs: AssetSpec[] = [...(linux?.initrd ?? []), ...machine.chain.values()];
+  if (bsd) files.add(bsd.loader.name, new PaddedSlot(PROM_UNIT, assets.slot(bsd.loader)));
+  const specs = [...(linux?.initrd ?? []), ...machine.chain.values()];
   if (linux?.kernel) specs.push(linux.kernel);
-  for (const spec of specs) files.add(spec.name, input.store.get(spec));
+  for (const spec of specs) files.add(spec.name, assets.slot(spec));
 }
 
 async function addScript(
@@ -143,25 +145,42 @@ async function addScript(
       : "";
     // initrd=NAME on the command line is how a kernel finds what iPXE loaded when both came by UEFI.
     const names = linux.initrd.map((asset) => `initrd=${asset.name}`);
-    const lines = [
-      "#!ipxe",
-      ["kernel", url(linux.kernel.name), ...names, cmdline].filter((w) => w).join(" "),
-      ...linux.initrd.map((asset) => `initrd ${url(asset.name)}`),
-      "boot",
-    ];
-    files.add(
-      IPXE_SCRIPT,
-      new TextContent(IPXE_SCRIPT, `${lines.join("\n")}\n`, input.siteMtimeMs),
-    );
+    const kernel = ["kernel", url(linux.kernel.name), ...names, cmdline].filter((w) => w).join(" ");
+    const initrds = linux.initrd.map((asset) => `initrd ${url(asset.name)}`);
+    const script = new TextContent(IPXE_SCRIPT, bootScript(kernel, initrds), input.siteMtimeMs);
+    files.add(IPXE_SCRIPT, new FixedSlot(IPXE_SCRIPT, script));
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    files.add(IPXE_SCRIPT, error);
+    files.add(IPXE_SCRIPT, new FixedSlot(IPXE_SCRIPT, error));
     input.problem(error);
   }
 }
 
+/**
+ * What iPXE runs. A file that cannot be had yet is asked for again until it can: what was loaded before is freed, since a
+ * second `initrd` of the same name would be loaded behind the first.
+ */
+function bootScript(kernel: string, initrds: readonly string[]): string {
+  const lines = [
+    "#!ipxe",
+    ":load",
+    ...[kernel, ...initrds].map((line) => `${line} || goto retry`),
+    "boot",
+    ":retry",
+    `echo Trying again in ${IPXE_RETRY_S} seconds`,
+    `sleep ${IPXE_RETRY_S}`,
+    "imgfree",
+    "goto load",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
 function contextOf(machine: Machine, input: PlannerInput): ReturnType<typeof templateContext> {
   return templateContext(machine, input.site);
+}
+
+function rootOf(profile: Profile | undefined): Root | undefined {
+  return profile?.bsd?.root ?? profile?.linux?.root;
 }
 
 async function exportOf(
@@ -169,7 +188,7 @@ async function exportOf(
   input: PlannerInput,
   trees: Map<string, Tree>,
 ): Promise<Export | undefined> {
-  const root = profile.bsd?.root ?? profile.linux?.root;
+  const root = rootOf(profile);
   const path = profile.bsd?.rootPath ?? profile.linux?.rootPath;
   if (!root || path === undefined) return undefined;
   const key = root.kind === "directory" ? `directory ${root.path}` : `files ${profile.name}`;
@@ -187,14 +206,10 @@ async function exportOf(
 }
 
 async function openTree(root: Root, profile: string, input: PlannerInput): Promise<Tree> {
-  if (root.kind === "directory") return DirectoryTree.open(root.path, input.store.cache);
-  const contents = new Map<string, Content>();
-  for (const [name, spec] of root.files) {
-    const state = input.store.get(spec);
-    // A root with a hole in it boots half way and fails where nobody looks: say what is missing, serve the rest.
-    if (!(state instanceof AgentError)) contents.set(name, state);
-  }
-  return new AssetTree(profile, contents);
+  if (root.kind === "directory") return DirectoryTree.open(root.path, input.assets.chunks);
+  const slots = new Map<string, Slot>();
+  for (const [name, spec] of root.files) slots.set(name, input.assets.slot(spec));
+  return new AssetTree(profile, slots);
 }
 
 function bootparamsOf(

@@ -7,6 +7,7 @@ import type { AgentError } from "../errors.ts";
 import type { FrameLane } from "../link/frame-lane.ts";
 import { PeerGuard } from "../link/peer-guard.ts";
 import { Journal, type JournalNote } from "../log/journal.ts";
+import { Needs } from "../plan/needs.ts";
 import { Planner } from "../plan/planner.ts";
 import { Renderer } from "../plan/render.ts";
 import { Sightings } from "../plan/sightings.ts";
@@ -64,7 +65,7 @@ export class ReplayAgent {
     for (const problem of store.problems()) events.problem(problem);
     const planner = await Planner.create({
       site,
-      store,
+      assets: store,
       renderer: new Renderer(),
       siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
       problem: events.problem,
@@ -73,6 +74,7 @@ export class ReplayAgent {
     const context: ServiceContext = {
       planner,
       sightings: new Sightings(() => clock.now()),
+      needs: new Needs(() => clock.now()),
       journal: new HandedJournal(events.note, () => clock.now()),
       counters: new StatusCounters(),
       clock,

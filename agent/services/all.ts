@@ -56,6 +56,7 @@ export async function startServices(
     prepareNeighbour: (address, mac) => lanes.neighbours.put(address, mac),
   };
   const rarp = new RarpService(context, sender);
+  onStop(() => rarp.stop());
   const answersDhcp = context.planner.site.network.dhcp !== "off";
   const dhcp = answersDhcp ? new DhcpServer(context, sender) : undefined;
   if (dhcp) {

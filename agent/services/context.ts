@@ -2,6 +2,7 @@ import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { Clock } from "../link/clock.ts";
 import type { Journal } from "../log/journal.ts";
 import type { BootPlan } from "../plan/boot-plan.ts";
+import type { Needs } from "../plan/needs.ts";
 import type { Planner } from "../plan/planner.ts";
 import type { Sightings } from "../plan/sightings.ts";
 import type { Family } from "../site/families.ts";
@@ -10,6 +11,7 @@ import type { Family } from "../site/families.ts";
 export interface ServiceContext {
   readonly planner: Planner;
   readonly sightings: Sightings;
+  readonly needs: Needs;
   readonly journal: Journal;
   readonly counters: StatusCounters;
   readonly clock: Clock;
@@ -51,6 +53,11 @@ export function whoIs(plan: BootPlan, context: ServiceContext): Who {
     address: plan.address,
     family: context.sightings.familyOf(machine),
   };
+}
+
+/** A machine gave a sign of life: what it will need is fetched before it asks for it. */
+export function signOfLife(plan: BootPlan, { needs, sightings }: ServiceContext): void {
+  if (needs.isDue(plan)) needs.alive(plan, sightings.familyOf(plan.machine));
 }
 
 /** The words for a peer that the site does not know. */

@@ -6,12 +6,16 @@ import {
   emitEthernet,
   padFrame,
 } from "../../protocols/ethernet/frame.ts";
-import { formatIpv4 } from "../../protocols/wire/ipv4-address.ts";
+import { formatIpv4, IPV4_BROADCAST } from "../../protocols/wire/ipv4-address.ts";
 import { macText } from "../../protocols/wire/mac-address.ts";
 import type { Octets } from "../../protocols/wire/octets.ts";
 import { statusName } from "../../protocols/wire/status.ts";
 import type { BootPlan } from "../plan/boot-plan.ts";
-import { type ServiceContext, UNKNOWN_MACHINE, whoIs } from "./context.ts";
+import { firstWait, neededFirst } from "../plan/needs.ts";
+import { patienceOf } from "../plan/patience.ts";
+import type { Family } from "../site/families.ts";
+import { type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "./context.ts";
+import { HeldQuestions, heldBecause, heldFor } from "./hold.ts";
 import type { FrameSender } from "./link-server.ts";
 
 /**
@@ -20,15 +24,24 @@ import type { FrameSender } from "./link-server.ts";
  * As rarpd does, it demands that the frame's source, the sender and the target hardware address are one and the same: a
  * request on behalf of another machine is not what any PROM sends. The neighbour entry is set before the reply leaves,
  * because a PROM cannot answer the ARP request that our first TFTP packet would otherwise need.
+ *
+ * A PROM asks for ever, and once it knows its address it does not: so it learns it when what it boots is there.
  */
 export class RarpService {
   private readonly context: ServiceContext;
   private readonly sender: FrameSender;
   private readonly view = new ArpView();
+  private readonly held: HeldQuestions;
 
   constructor(context: ServiceContext, sender: FrameSender) {
     this.context = context;
     this.sender = sender;
+    this.held = new HeldQuestions(context.clock);
+  }
+
+  /** Forgets who is being held. */
+  stop(): void {
+    this.held.clear();
   }
 
   /** Takes the payload of a RARP frame. */
@@ -50,10 +63,39 @@ export class RarpService {
       this.silent(mac, UNKNOWN_MACHINE);
       return;
     }
-    const arrivedMs = context.clock.now();
-    const { why } = context.sightings.rarp(plan.machine);
-    const { macOctets } = plan.machine;
+    const { family, why } = context.sightings.rarp(plan.machine);
+    signOfLife(plan, context);
+    if (view.tpa !== IPV4_BROADCAST && this.hold(plan, family, why)) return;
+    this.answer(plan, `${why}${heldFor(this.held.drop(mac))}`);
+  }
+
+  /**
+   * Whether the question is left for later. U-Boot, whose question has a target address of ones, asks ten times only; a
+   * kernel asks because it wants an address, and may not be told apart from a PROM but by what its profile has for one.
+   */
+  private hold(plan: BootPlan, family: Family, why: string): boolean {
+    const loading = family === "bsd-loader" && plan.machine.profile?.bsd !== undefined;
+    const booting = family === "openfirmware" && plan.promFile !== undefined;
+    if (!loading && !booting) return false;
+    const slots = neededFirst(plan, family);
+    const wait = firstWait(slots);
+    if (!wait) return false;
+    const { mac } = plan.machine;
+    const isNew = this.held.hold(mac, {
+      what: family,
+      slots,
+      patienceMs: patienceOf(family).addressMs,
+      release: (heldMs) => this.answer(plan, `${why}${heldFor(heldMs)}`),
+    });
+    if (isNew) this.silent(mac, heldBecause(wait.why), plan);
+    return true;
+  }
+
+  private answer(plan: BootPlan, why: string): void {
+    const { context } = this;
+    const { macOctets, mac } = plan.machine;
     const event = `who is ${mac}?`;
+    const arrivedMs = context.clock.now();
     this.sender
       .prepareNeighbour(plan.address, macOctets)
       .then(() => {
@@ -88,8 +130,9 @@ export class RarpService {
     });
   }
 
-  private silent(mac: string, decision: string): void {
+  private silent(mac: string, decision: string, plan?: BootPlan): void {
     this.context.journal.note({
+      ...(plan ? whoIs(plan, this.context) : {}),
       protocol: "rarp",
       mac,
       event: `who is ${mac}?`,

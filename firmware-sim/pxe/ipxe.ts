@@ -5,7 +5,7 @@ import { formatIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import { formatMac } from "../../protocols/wire/mac-address.ts";
 import { Octets } from "../../protocols/wire/octets.ts";
 import type { BootContext } from "../boot-machine.ts";
-import { BootFailure, type BootScript } from "../boot-script.ts";
+import { BootFailure, type BootScript, pause } from "../boot-script.ts";
 import { IncomingFile } from "../content.ts";
 import type { FirmwareOptions } from "../firmware.ts";
 import { HttpClient } from "../stack/http-client.ts";
@@ -196,17 +196,27 @@ function* fetchTftp(
 }
 
 function* run(
-  { say }: BootContext,
+  { host, say }: BootContext,
   base: BootUri,
   text: string,
   settings: Map<string, string>,
   fetch: (uri: BootUri, keep: boolean) => BootScript<IncomingFile>,
 ): BootScript<number> {
   let kernel: Image | undefined;
-  const initrds: Image[] = [];
-  for (const action of ipxeActions(text, settings)) {
+  let initrds: Image[] = [];
+  const script = ipxeActions(text, settings);
+  let failure: BootFailure | undefined;
+  for (;;) {
+    const { done, value: action } = script.next(failure);
+    if (done) throw new BootFailure("ipxe", "the script ended without boot");
+    failure = undefined;
     if (action.kind === "echo") {
       say({ kind: "step", stage: "ipxe", text: action.text });
+    } else if (action.kind === "sleep") {
+      yield* pause(host, host.nowMs + action.seconds * 1_000);
+    } else if (action.kind === "imgfree") {
+      kernel = undefined;
+      initrds = [];
     } else if (action.kind === "boot") {
       if (!kernel) throw new BootFailure("ipxe", "boot: no kernel was loaded");
       say({ kind: "step", stage: "boot", text: bootText(kernel, initrds) });
@@ -218,13 +228,18 @@ function* run(
     } else {
       const uri = resolveBootUri(base, action.uri);
       if (typeof uri === "string") throw new BootFailure("ipxe", `${action.kind}: ${uri}`);
-      const octets = (yield* fetch(uri, false)).received;
-      const image = { name: action.name, octets, args: action.args };
-      if (action.kind === "kernel") kernel = image;
-      else initrds.push(image);
+      try {
+        const octets = (yield* fetch(uri, false)).received;
+        const image = { name: action.name, octets, args: action.args };
+        if (action.kind === "kernel") kernel = image;
+        else initrds.push(image);
+      } catch (error) {
+        if (!(error instanceof BootFailure)) throw error;
+        say({ kind: "step", stage: error.stage, text: error.message });
+        failure = error;
+      }
     }
   }
-  throw new BootFailure("ipxe", "the script ended without boot");
 }
 
 function bootText(kernel: Image, initrds: readonly Image[]): string {

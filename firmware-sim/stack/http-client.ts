@@ -1,12 +1,17 @@
 import { formatIpv4, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { Octets } from "../../protocols/wire/octets.ts";
-import { BootFailure, type BootScript } from "../boot-script.ts";
+import { BootFailure, type BootScript, pause } from "../boot-script.ts";
 import type { IncomingFile } from "../content.ts";
 import type { HostStack } from "./host-stack.ts";
 import { type TcpStream, tcpConnect } from "./tcp-stream.ts";
 
-/** Nothing at all for so long ends a request. */
+/** Nothing at all for so long in the midst of a body ends a request. */
 const IDLE_MS = 30_000;
+/**
+ * How long a response may take to begin. iPXE has no limit of its own: it waits for as long as the connection is alive. This
+ * one ends a simulation.
+ */
+const RESPONSE_MS = 600_000;
 const MAX_HEADER_LEN = 16_384;
 
 /** Where to get a file: `host` as it goes into the Host header. */
@@ -20,6 +25,8 @@ export interface HttpTarget {
 }
 
 interface Head {
+  /** Seconds after which a request that was refused is to be made again; undefined: it was not refused. */
+  readonly retryAfter: number | undefined;
   readonly contentLength: number;
   /** The server closes after this response. */
   readonly closes: boolean;
@@ -28,7 +35,8 @@ interface Head {
 /**
  * A small HTTP/1.1 client as a boot ROM has one: GET only, one connection that is kept, bodies by Content-Length.
  *
- * Anything but 200 with a Content-Length is refused, so is a body that is shorter or longer than announced.
+ * Anything but 200 with a Content-Length is refused, so is a body that is shorter or longer than announced. A refusal with
+ * Retry-After is not the end: as iPXE does it (http_parse_retry_after in src/net/tcp/httpcore.c), the same is asked again then.
  */
 export class HttpClient {
   private readonly host: HostStack;
@@ -44,6 +52,16 @@ export class HttpClient {
 
   /** Gets one file; `open` is told the size. Returns what `complete` says: the octets. */
   *get(target: HttpTarget, open: (total: number) => IncomingFile): BootScript<number> {
+    for (;;) {
+      const stream = yield* this.request(target);
+      const head = yield* this.readHead(stream, target);
+      if (head.retryAfter === undefined) return yield* this.readBody(stream, target, head, open);
+      this.close();
+      yield* pause(this.host, this.host.nowMs + head.retryAfter * 1_000);
+    }
+  }
+
+  private *request(target: HttpTarget): BootScript<TcpStream> {
     const stream = yield* this.connect(target);
     stream.send(
       ascii(
@@ -51,7 +69,15 @@ export class HttpClient {
           `User-Agent: ${this.userAgent}\r\nHost: ${target.host}\r\n\r\n`,
       ),
     );
-    const head = yield* this.readHead(stream, target);
+    return stream;
+  }
+
+  private *readBody(
+    stream: TcpStream,
+    target: HttpTarget,
+    head: Head,
+    open: (total: number) => IncomingFile,
+  ): BootScript<number> {
     const file = open(head.contentLength);
     while (file.received < head.contentLength) {
       if (this.rest.u8.length === 0) this.rest = yield* this.more(stream, target, file, head);
@@ -106,7 +132,7 @@ export class HttpClient {
   private *readHead(stream: TcpStream, target: HttpTarget): BootScript<Head> {
     let text = "";
     for (;;) {
-      const piece = yield* stream.receive(this.host.nowMs + IDLE_MS);
+      const piece = yield* stream.receive(this.host.nowMs + RESPONSE_MS);
       if (!piece) {
         const why = stream.ended ? "the connection was closed" : "no response";
         throw failure(target, `${why}${this.host.explainRefusals()}`);
@@ -128,12 +154,18 @@ function parseHead(text: string, target: HttpTarget): Head {
   const [, version = "", status = "", reason = ""] =
     /^HTTP\/(1\.[01]) (\d{3}) ?(.*)$/.exec(statusLine) ?? [];
   if (version === "") throw failure(target, `not an HTTP response: ${statusLine}`);
-  if (status !== "200") throw failure(target, `${status} ${reason}`.trimEnd());
   const headers = new Map<string, string>();
   for (const line of lines) {
     const colon = line.indexOf(":");
     if (colon <= 0) throw failure(target, `a malformed header line: ${line}`);
     headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+  }
+  const after = headers.get("retry-after");
+  if (status !== "200") {
+    if (after === undefined || !/^\d+$/.test(after)) {
+      throw failure(target, `${status} ${reason}`.trimEnd());
+    }
+    return { retryAfter: Number(after), contentLength: 0, closes: true };
   }
   const length = headers.get("content-length");
   if (headers.has("transfer-encoding")) throw failure(target, "a Transfer-Encoding was used");
@@ -142,7 +174,7 @@ function parseHead(text: string, target: HttpTarget): Head {
   }
   const connection = headers.get("connection")?.toLowerCase();
   const closes = connection === "close" || (version === "1.0" && connection !== "keep-alive");
-  return { contentLength: Number(length), closes };
+  return { retryAfter: undefined, contentLength: Number(length), closes };
 }
 
 function failure(target: HttpTarget, reason: string): BootFailure {

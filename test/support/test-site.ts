@@ -4,6 +4,7 @@ import { AssetStore } from "../../agent/assets/store.ts";
 import type { AgentError } from "../../agent/errors.ts";
 import { Journal, type JournalEntry } from "../../agent/log/journal.ts";
 import type { BootPlan } from "../../agent/plan/boot-plan.ts";
+import { Needs } from "../../agent/plan/needs.ts";
 import { Planner } from "../../agent/plan/planner.ts";
 import { Renderer } from "../../agent/plan/render.ts";
 import { Sightings } from "../../agent/plan/sightings.ts";
@@ -12,6 +13,7 @@ import { parseSite } from "../../agent/site/load.ts";
 import type { Site } from "../../agent/site/site.ts";
 import { type Ipv4, parseIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import { FakeClock } from "./fake-clock.ts";
+import { FakeAssets } from "./fake-slots.ts";
 import { tempDir } from "./temp-dir.ts";
 
 /** Content with a pattern of its own, so that misplaced octets show. */
@@ -81,6 +83,8 @@ export interface TestRack {
   readonly site: Site;
   readonly cache: ChunkCache;
   readonly store: AssetStore;
+  /** The slots of the plans, whose states a test may change. */
+  readonly assets: FakeAssets;
   readonly context: ServiceContext;
   readonly clock: FakeClock;
   readonly journal: Journal;
@@ -101,10 +105,11 @@ export async function testRack(
   if (!site) throw new Error(JSON.stringify(mistakes, null, 2));
   const cache = new ChunkCache(CHUNK_LEN, budget);
   const store = await AssetStore.open(site.assets.values(), cache);
+  const assets = new FakeAssets(store);
   const problems: AgentError[] = [];
   const planner = await Planner.create({
     site,
-    store,
+    assets,
     renderer: new Renderer(),
     siteMtimeMs: 1_700_000_000_000,
     problem: (error) => problems.push(error),
@@ -112,7 +117,8 @@ export async function testRack(
   const clock = new FakeClock();
   const journal = new Journal(200, () => 1_700_000_000_000 + clock.now());
   const sightings = new Sightings(() => clock.now());
-  const context = { planner, sightings, journal, counters: new StatusCounters(), clock };
+  const needs = new Needs(() => clock.now());
+  const context = { planner, sightings, needs, journal, counters: new StatusCounters(), clock };
   const plan = (name: string): BootPlan => {
     const machine = site.machines.find((m) => m.name === name);
     const found = machine && planner.byIp(machine.ip);
@@ -124,5 +130,5 @@ export async function testRack(
     if (!entry) throw new Error("the journal is empty");
     return entry;
   };
-  return { dir, site, cache, store, context, clock, journal, problems, plan, last };
+  return { dir, site, cache, store, assets, context, clock, journal, problems, plan, last };
 }

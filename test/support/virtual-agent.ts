@@ -1,8 +1,10 @@
 import { createServer, type Server } from "node:net";
 import { ChunkCache } from "../../agent/assets/chunk-cache.ts";
+import type { Assets } from "../../agent/assets/slot.ts";
 import { AssetStore } from "../../agent/assets/store.ts";
 import type { TcpPorts } from "../../agent/link/tcp-listener.ts";
 import { Journal, type JournalEntry } from "../../agent/log/journal.ts";
+import { Needs } from "../../agent/plan/needs.ts";
 import { Planner } from "../../agent/plan/planner.ts";
 import { Renderer } from "../../agent/plan/render.ts";
 import { Sightings } from "../../agent/plan/sightings.ts";
@@ -28,8 +30,12 @@ export interface VirtualAgent {
   stop(): Promise<void>;
 }
 
-/** Starts the agent's services with a site file, on a virtual host that has the site's address. */
-export async function startVirtualAgent(siteFile: string, mac: Uint8Array): Promise<VirtualAgent> {
+/** Starts the agent's services with a site file, on a virtual host that has the site's address. `assetsOf`: what plans get. */
+export async function startVirtualAgent(
+  siteFile: string,
+  mac: Uint8Array,
+  assetsOf: (store: Assets) => Assets = (store) => store,
+): Promise<VirtualAgent> {
   const site = await loadSite(siteFile);
   const { address, prefixLen } = site.network;
   const host = new VirtualHost({ mac, address, prefixLen });
@@ -39,7 +45,7 @@ export async function startVirtualAgent(siteFile: string, mac: Uint8Array): Prom
   const problems = store.problems().map((p) => p.message);
   const planner = await Planner.create({
     site,
-    store,
+    assets: assetsOf(store),
     renderer: new Renderer(),
     siteMtimeMs: EPOCH_MS,
     problem: (error) => problems.push(error.message),
@@ -48,6 +54,7 @@ export async function startVirtualAgent(siteFile: string, mac: Uint8Array): Prom
   const context = {
     planner,
     sightings: new Sightings(clock.now),
+    needs: new Needs(clock.now),
     journal,
     counters: new StatusCounters(),
     clock,

@@ -116,6 +116,11 @@ export class DirectoryTree implements Tree {
     return new FileContent(node.path, node.path.slice(root.length), stat, this.cache);
   }
 
+  /** What is in a directory of this host is there already. */
+  waitsFor(): undefined {
+    return undefined;
+  }
+
   /** The node's stat if it is still the node that the number was given to. */
   private async stat(fileid: number): Promise<Stats | undefined> {
     const node = this.known.get(fileid) ?? (await this.searchOnce(fileid));

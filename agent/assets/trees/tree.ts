@@ -39,7 +39,7 @@ export type TreeResult<T> = T | TreeRefusal | Promise<T | TreeRefusal>;
  * A read-only tree of files that a machine may mount.
  *
  * Nodes are known by `fileid`: 32 bits, never 0, the same after a restart for the same node. What is in memory is answered
- * at once, the rest by a promise.
+ * at once, the rest by a promise; LOOKUP of a file that is still being fetched resolves when it is there.
  */
 export interface Tree {
   /** Tells trees apart; the same after a restart. */
@@ -53,6 +53,8 @@ export interface Tree {
   /** The fileid of the directory above; the root's is its own. */
   parent(fileid: number): number | undefined;
   content(fileid: number): TreeResult<Content>;
+  /** Why LOOKUP of this name has to wait for an asset, in words; undefined when it has not. */
+  waitsFor(directory: number, name: string): string | undefined;
 }
 
 /** Whether a result is a refusal. */

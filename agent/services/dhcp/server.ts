@@ -16,7 +16,7 @@ import { emitIpv4, IPPROTO_UDP, IPV4_HEADER_LEN } from "../../../protocols/ipv4/
 import { emitUdp, UDP_HEADER_LEN, type UdpView } from "../../../protocols/udp/datagram.ts";
 import { formatIpv4, IPV4_BROADCAST, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import { MAC_LEN, macText } from "../../../protocols/wire/mac-address.ts";
-import type { Octets } from "../../../protocols/wire/octets.ts";
+import { Octets } from "../../../protocols/wire/octets.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
 import {
   type Datagram,
@@ -28,8 +28,12 @@ import {
 import type { JournalProtocol } from "../../log/journal.ts";
 import type { BootPlan, Offer } from "../../plan/boot-plan.ts";
 import { recogniseDhcp } from "../../plan/family.ts";
+import { firstWait, neededFirst } from "../../plan/needs.ts";
+import { patienceOf } from "../../plan/patience.ts";
 import type { Family } from "../../site/families.ts";
-import { type ServiceContext, UNKNOWN_MACHINE } from "../context.ts";
+import type { Machine } from "../../site/site.ts";
+import { type ServiceContext, signOfLife, UNKNOWN_MACHINE } from "../context.ts";
+import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import type { FrameSender } from "../link-server.ts";
 import { decideDhcp, evidenceOf, messageName } from "./decide.ts";
 import { emitReply, MAX_MESSAGE_LEN } from "./message.ts";
@@ -39,6 +43,8 @@ const ETHERNET_BROADCAST: Uint8Array = new Uint8Array(MAC_LEN).fill(0xff);
 const MESSAGE_AT = ETHERNET_HEADER_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN;
 /** Replies that wait for their neighbour entry. */
 const PENDING = 32;
+/** After its patience was used up, a machine's questions are answered at once for this long: time for an offer and its request, ms. */
+const SPENT_MS = 60_000;
 
 /** Where a reply goes, as RFC 2131 section 4.1 has it. */
 type Destination =
@@ -62,17 +68,24 @@ interface Answered {
  *
  * Broadcasts come by the link lane, renewals and relayed requests by UDP. Replies leave by the link lane, straight to the
  * client's hardware address; only those to a relay leave by UDP.
+ *
+ * A machine whose first file is still being fetched is left without an offer for as long as its firmware is known to wait for
+ * one; what it waits beyond that it waits for the file.
  */
 export class DhcpServer {
   private readonly context: ServiceContext;
   private readonly sender: FrameSender;
   private readonly view = new DhcpView();
   private readonly pool = new TxPool(PENDING, MAX_MESSAGE_LEN);
+  private readonly held: HeldQuestions;
+  /** When the patience of a machine was used up. */
+  private readonly spentMs = new Map<Machine, number>();
   private port: UdpPort | undefined;
 
   constructor(context: ServiceContext, sender: FrameSender) {
     this.context = context;
     this.sender = sender;
+    this.held = new HeldQuestions(context.clock);
   }
 
   /** Opens the unicast port: renewals and relays. */
@@ -82,6 +95,7 @@ export class DhcpServer {
   }
 
   stop(): void {
+    this.held.clear();
     this.port?.close();
   }
 
@@ -94,7 +108,8 @@ export class DhcpServer {
     this.handle(d.octets, d.at, d.len);
   }
 
-  private handle(o: Octets, at: number, len: number): void {
+  /** `heldMs`: how long the question was held, undefined when it has just come. */
+  private handle(o: Octets, at: number, len: number, heldMs?: number): void {
     const { view, context } = this;
     const status = view.reset(o, at, len);
     if (status) {
@@ -113,8 +128,9 @@ export class DhcpServer {
     }
     const { machine } = plan;
     const { family, why } = context.sightings.dhcp(machine, recogniseDhcp(evidenceOf(view)));
+    signOfLife(plan, context);
     const decision = decideDhcp(view, plan, context.planner.site.network);
-    if (decision.reply === undefined) {
+    const silent = (words: string): void =>
       context.journal.note({
         machine: machine.name,
         mac,
@@ -122,11 +138,24 @@ export class DhcpServer {
         family,
         protocol,
         event,
-        decision: decision.why,
+        decision: words,
         outcome: "silent",
       });
+    if (decision.reply === undefined) {
+      silent(decision.why);
       return;
     }
+    const first = decision.reply === DhcpMessageType.Offer || decision.reply === 0;
+    if (first && heldMs === undefined) {
+      const wait = this.hold(plan, family, o, at, len);
+      if (wait === "held already") return;
+      if (wait !== undefined) {
+        silent(heldBecause(wait));
+        return;
+      }
+    }
+    const waitedMs = heldMs ?? this.held.drop(mac);
+    if (decision.reply === DhcpMessageType.Ack) this.spentMs.delete(machine);
     const offer = plan.offer(family);
     const nak = decision.reply === DhcpMessageType.Nak;
     this.reply(o, {
@@ -135,10 +164,36 @@ export class DhcpServer {
       offer,
       type: decision.reply,
       event,
-      decision: nak ? decision.why : `${offer.why}; ${family}: ${why}`,
+      decision: nak ? decision.why : `${offer.why}; ${family}: ${why}${heldFor(waitedMs)}`,
       protocol,
       arrivedMs: context.clock.now(),
     });
+  }
+
+  /** Why a question is held, "held already" when it was before, undefined when it is not. */
+  private hold(
+    plan: BootPlan,
+    family: Family,
+    o: Octets,
+    at: number,
+    len: number,
+  ): string | undefined {
+    const { addressMs: patienceMs } = patienceOf(family);
+    if (patienceMs === 0 || len > MAX_MESSAGE_LEN) return undefined;
+    const { machine } = plan;
+    const spentMs = this.spentMs.get(machine);
+    if (spentMs !== undefined && this.context.clock.now() - spentMs < SPENT_MS) return undefined;
+    const slots = neededFirst(plan, family);
+    const wait = firstWait(slots);
+    if (!wait) return undefined;
+    // The lane's memory is a Buffer, whose `slice` is no copy.
+    const message = new Octets(Uint8Array.from(o.u8.subarray(at, at + len)));
+    const release = (heldMs: number, patienceOver: boolean): void => {
+      if (patienceOver) this.spentMs.set(machine, this.context.clock.now());
+      this.handle(message, 0, len, heldMs);
+    };
+    const isNew = this.held.hold(machine.mac, { what: family, slots, patienceMs, release });
+    return isNew ? wait.why : "held already";
   }
 
   /** Writes the reply while the request is still there, and sends it once the host can reach the client. */

@@ -1,4 +1,5 @@
 import { type Content, loadRange } from "../../assets/content.ts";
+import { isWait } from "../../assets/slot.ts";
 import { AgentError } from "../../errors.ts";
 import { type BootPlan, decideFile } from "../../plan/boot-plan.ts";
 import { chooseRange, isFresh, preconditionHolds } from "./range.ts";
@@ -11,6 +12,9 @@ const TYPES: readonly (readonly [string, string])[] = [
   [".ipxe", "text/plain; charset=utf-8"],
   [".cfg", "text/plain; charset=utf-8"],
 ];
+
+/** When to ask again for what is being fetched, seconds. */
+const RETRY_AFTER_S = 5;
 
 /** The octets of a content that follow the headers. */
 export interface HttpBody {
@@ -41,8 +45,11 @@ export async function answerHttp(
   const { state, why } = decideFile(plan, asked);
   const event = `${method} ${asked}`;
   if (!state) return refusal(404, event, why, "no such file for this machine\n");
+  if (isWait(state)) return later(event, `still ${state.why}`);
   if (state instanceof AgentError) {
-    return refusal(503, event, state.message, "not available now\n");
+    return state.code === "E_ASSET_PENDING"
+      ? later(event, state.message)
+      : refusal(503, event, state.message, "not available now\n");
   }
   const headers = headersOf(state);
   if (!preconditionHolds(request, state)) {
@@ -73,6 +80,12 @@ export async function answerHttp(
     return refusal(503, part, message, "not available now\n");
   }
   return { ...answer, body: { content: state, at, len } };
+}
+
+/** The refusal after which a client is to ask again; iPXE and many installers do it by themselves. */
+function later(event: string, why: string): HttpAnswer {
+  const answer = refusal(503, event, why, "not available yet\n");
+  return { ...answer, headers: { ...answer.headers, "Retry-After": String(RETRY_AFTER_S) } };
 }
 
 function refusal(status: number, event: string, why: string, body?: string): HttpAnswer {

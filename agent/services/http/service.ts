@@ -3,8 +3,11 @@ import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono } from "hono";
 import { formatIpv4, parseIpv4 } from "../../../protocols/wire/ipv4-address.ts";
-import type { BootPlan } from "../../plan/boot-plan.ts";
-import { type ServiceContext, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { isWait } from "../../assets/slot.ts";
+import { type BootPlan, decideFile } from "../../plan/boot-plan.ts";
+import { patienceOf } from "../../plan/patience.ts";
+import { type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import { answerHttp, type HttpAnswer, type HttpBody } from "./answer.ts";
 import { sendBody } from "./send.ts";
 
@@ -20,13 +23,18 @@ type Env = { Bindings: HttpBindings };
  * UEFI resumes a broken download by them.
  *
  * Which machine asks follows from its address; nobody else gets a byte. U-Boot's wget sends HTTP/1.0 without a Host.
+ *
+ * A request for what is being fetched is held without headers for as long as the firmware waits for them, then refused.
  */
 export class HttpService {
   private readonly context: ServiceContext;
   private readonly app = new Hono<Env>();
+  private readonly held: HeldQuestions;
+  private asked = 0;
 
   constructor(context: ServiceContext) {
     this.context = context;
+    this.held = new HeldQuestions(context.clock);
     this.app.on(["GET", "HEAD"], "*", (c) => this.get(c));
     this.app.all("*", (c) => c.text("only GET and HEAD are served\n", 405, { Allow: "GET, HEAD" }));
   }
@@ -62,7 +70,11 @@ export class HttpService {
     const plan = this.admit(incoming);
     if (!plan) return RESPONSE_ALREADY_SENT;
     const asked = pathOf(incoming.url ?? "");
-    const answer = await answerHttp(plan, c.req.method, asked, c.req.raw.headers);
+    const { method } = c.req;
+    const heldMs = await this.hold(plan, method, asked, outgoing);
+    if (heldMs === undefined) return RESPONSE_ALREADY_SENT;
+    const decided = await answerHttp(plan, method, asked, c.req.raw.headers);
+    const answer = { ...decided, why: decided.why + heldFor(heldMs) };
     const { status, headers, body } = answer;
     if (body !== undefined && typeof body !== "string") {
       outgoing.writeHead(status, headers);
@@ -70,8 +82,42 @@ export class HttpService {
       return RESPONSE_ALREADY_SENT;
     }
     this.note(plan, answer);
-    const text = c.req.method === "HEAD" ? null : (body ?? null);
+    const text = method === "HEAD" ? null : (body ?? null);
     return new Response(text, { status, headers });
+  }
+
+  /** How long a request was held, ms: 0 when what it asks for is not on its way; undefined when its client went away. */
+  private hold(
+    plan: BootPlan,
+    method: string,
+    asked: string,
+    outgoing: ServerResponse,
+  ): Promise<number | undefined> | 0 {
+    const { slot, state } = decideFile(plan, asked);
+    if (!slot || !isWait(state)) return 0;
+    const who = whoIs(plan, this.context);
+    this.context.journal.note({
+      ...who,
+      protocol: "http",
+      event: `${method} ${asked}`,
+      decision: heldBecause(state.why),
+      outcome: "silent",
+    });
+    this.asked += 1;
+    const key = String(this.asked);
+    return new Promise((resolve) => {
+      const gone = (): void => {
+        this.held.drop(key);
+        resolve(undefined);
+      };
+      outgoing.once("close", gone);
+      const release = (heldMs: number): void => {
+        outgoing.off("close", gone);
+        resolve(heldMs);
+      };
+      const patienceMs = patienceOf(who.family).httpMs;
+      this.held.hold(key, { what: asked, slots: [slot], patienceMs, release });
+    });
   }
 
   /** Sends a file; the journal learns how far the client got. */
@@ -100,11 +146,12 @@ export class HttpService {
         file: body.content.name,
         total: body.len,
       });
+    const over = this.context.needs.lend(body.content.etag);
     const sent = await sendBody(outgoing, body, (octets) => {
       if (clock.now() - toldMs < PROGRESS_MS) return;
       toldMs = clock.now();
       tell("progress", why, octets);
-    });
+    }).finally(over);
     tell(sent.why === "" ? "done" : "failed", sent.why || why, sent.octets);
   }
 
@@ -112,7 +159,10 @@ export class HttpService {
   private admit(request: HttpBindings["incoming"]): BootPlan | undefined {
     const src = parseIpv4(request.socket.remoteAddress ?? "");
     const plan = src === undefined ? undefined : this.context.planner.byIp(src);
-    if (plan) return plan;
+    if (plan) {
+      signOfLife(plan, this.context);
+      return plan;
+    }
     const by = src === undefined ? "a peer without IPv4" : formatIpv4(src);
     this.context.journal.note({
       protocol: "http",

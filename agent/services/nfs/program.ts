@@ -37,6 +37,7 @@ import {
   type TreeResult,
 } from "../../assets/trees/tree.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
+import { heldBecause, heldFor } from "../hold.ts";
 import { type RpcAnswer, type RpcCall, type RpcProgram, VOID } from "../rpc/program.ts";
 import { BLOCK_LEN, fattrOf } from "./attributes.ts";
 import { emitHandle, readHandle } from "./handle.ts";
@@ -71,8 +72,8 @@ const CHANGES: ReadonlySet<number> = new Set([
 /**
  * NFS version 2 (RFC 1094) over a machine's own tree, read-only.
  *
- * What is in memory is answered in the same turn; the rest waits for its disk without holding up others. A handle of any
- * other tree than the caller's is stale.
+ * What is in memory is answered in the same turn; the rest waits for its disk without holding up others, and LOOKUP of what
+ * is being fetched for as long as that takes. A handle of any other tree than the caller's is stale.
  */
 export class NfsProgram implements RpcProgram {
   readonly name = "nfs";
@@ -147,7 +148,10 @@ export class NfsProgram implements RpcProgram {
       return;
     }
     if (name === "." || name === "..") return this.lookupDots(answer, tree, directory, name);
-    return whenReady(tree.lookup(directory, name), (found) => {
+    const result = tree.lookup(directory, name);
+    const waited = result instanceof Promise && this.held(call, tree, directory, name);
+    return whenReady(result, (found) => {
+      if (waited) this.goesOn(call, name);
       if (!isRefusal(found)) return this.entry(answer, tree, found);
       refuse(answer, CODES[found]);
       // What a loader looks for in vain (another kernel name) is told; what a running system does not find is its own affair.
@@ -332,14 +336,31 @@ export class NfsProgram implements RpcProgram {
     });
   }
 
+  /** Whether a LOOKUP waits for an asset; then the journal says so, once however often the client repeats it. */
+  private held(call: RpcCall, tree: Tree, directory: number, name: string): boolean {
+    const why = tree.waitsFor(directory, name);
+    if (why === undefined) return false;
+    this.note(call, `look for ${name}`, heldBecause(why), "silent");
+    return true;
+  }
+
+  private goesOn(call: RpcCall, name: string): void {
+    const heldMs = this.context.clock.now() - call.peer.arrivedMs;
+    this.note(call, `look for ${name}`, `was fetched${heldFor(heldMs)}`, "answered");
+  }
+
   private notFound(call: RpcCall, name: string): void {
-    this.context.journal.note({
-      ...whoIs(call.peer.plan, this.context),
-      protocol: "nfs",
-      event: `look for ${name}`,
-      decision: "its root has no such file",
-      outcome: "refused",
-    });
+    this.note(call, `look for ${name}`, "its root has no such file", "refused");
+  }
+
+  private note(
+    call: RpcCall,
+    event: string,
+    decision: string,
+    outcome: "answered" | "refused" | "silent",
+  ): void {
+    const who = whoIs(call.peer.plan, this.context);
+    this.context.journal.note({ ...who, protocol: "nfs", event, decision, outcome });
   }
 }
 

@@ -42,12 +42,14 @@ export class ReadAccounts {
       return;
     }
     own.set(content.name, reading);
+    if (!known) this.context.needs.touch(content.etag);
     if (own.size > MAX_FILES) {
       const oldest = own.keys().next().value;
       if (oldest !== undefined) own.delete(oldest);
     }
     if (nowMs - reading.toldMs < PROGRESS_MS) return;
     reading.toldMs = nowMs;
+    this.context.needs.touch(content.etag);
     this.tell(plan, content, reading, "progress");
   }
 

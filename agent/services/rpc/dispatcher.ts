@@ -10,7 +10,7 @@ import {
 import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { Octets } from "../../../protocols/wire/octets.ts";
 import { Status, statusName } from "../../../protocols/wire/status.ts";
-import { type ServiceContext, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
 import {
   type EmitResults,
   type RpcAnswer,
@@ -29,6 +29,9 @@ export interface ReplySink {
   commit(len: number, payload?: readonly Uint8Array[]): void;
 }
 
+/** Calls of one peer that may be worked on at a time; further ones are dropped, and come again. */
+const MAX_PENDING = 64;
+
 /** How a call arrived. */
 export interface Arrival {
   readonly src: Ipv4;
@@ -43,11 +46,15 @@ export interface Arrival {
  * A wrong version is PROG_MISMATCH with the versions there are, an unknown program PROG_UNAVAIL, an unknown procedure
  * PROC_UNAVAIL; MSG_DENIED is for credentials and RPC versions only. To a broadcast, every refusal is silence (RFC 1833
  * section 3.2): another host may have the right answer.
+ *
+ * A call that waits for a disk or a store is sent again and again by its client; only its first form is worked on.
  */
 export class RpcDispatcher {
   private readonly context: ServiceContext;
   private readonly programs: readonly RpcProgram[];
   private readonly view = new RpcCallView();
+  /** Calls that are being worked on, by peer. */
+  private readonly pending = new Map<Ipv4, Set<string>>();
 
   /** `programs`: those that listen on the port in question. */
   constructor(context: ServiceContext, programs: readonly RpcProgram[]) {
@@ -74,6 +81,7 @@ export class RpcDispatcher {
       this.stranger(from, status);
       return undefined;
     }
+    signOfLife(plan, context);
     const answer = new WireAnswer(sink, view.xid, from.broadcast);
     if (status === Status.BadVersion) {
       this.refuse(answer, `RPC version ${view.rpcVersion}`, plan, "rpc", (r, a) =>
@@ -108,9 +116,31 @@ export class RpcDispatcher {
       answer.success(VOID);
       return undefined;
     }
-    const { vers, proc, argsAt, argsLen } = view;
+    const { vers, proc, argsAt, argsLen, xid } = view;
+    const pending = this.pending.get(from.src);
+    if (pending) {
+      const repeated = pending.has(callKey(from, xid, proc));
+      if (repeated || pending.size >= MAX_PENDING) {
+        context.counters.add("rpc", repeated ? "repeated" : "too-many");
+        return undefined;
+      }
+    }
     const peer: RpcPeer = { plan, ...from, arrivedMs: context.clock.now() };
-    return this.run(program, { octets: o, vers, proc, argsAt, argsLen, peer }, answer);
+    const work = this.run(program, { octets: o, vers, proc, argsAt, argsLen, peer }, answer);
+    return work && this.track(from, callKey(from, xid, proc), work);
+  }
+
+  /** Knows a call until it was answered. */
+  private track(from: Arrival, key: string, work: Promise<void>): Promise<void> {
+    const pending = this.pending.get(from.src) ?? new Set();
+    this.pending.set(from.src, pending);
+    pending.add(key);
+    return work.finally(() => {
+      pending.delete(key);
+      if (pending.size === 0 && this.pending.get(from.src) === pending) {
+        this.pending.delete(from.src);
+      }
+    });
   }
 
   /** Calls a program; its failure costs this one call and is journalled. */
@@ -159,6 +189,10 @@ export class RpcDispatcher {
       outcome: "silent",
     });
   }
+}
+
+function callKey({ srcPort, transport }: Arrival, xid: number, proc: number): string {
+  return `${transport} ${srcPort} ${xid} ${proc}`;
 }
 
 /** AUTH_NONE, and AUTH_UNIX that decodes; libsa sends AUTH_UNIX of zeros. */

@@ -152,6 +152,8 @@ async function resolveDirectory(exported: Export, path: string): Promise<Resolve
   const { tree } = exported;
   let fileid = tree.root;
   for (const name of names.slice(root.length)) {
+    // What is waited for is a file: nobody need wait to learn that it is no directory.
+    if (tree.waitsFor(fileid, name) !== undefined) return notDirectory(path);
     const next = await tree.lookup(fileid, name);
     if (isRefusal(next)) return { status: MountStat.NoEnt, why: `${path} is not in its root` };
     fileid = next;
@@ -163,6 +165,10 @@ async function checkDirectory(tree: Tree, fileid: number, path: string): Promise
   const attributes = await tree.attributes(fileid);
   if (isRefusal(attributes)) return { status: MountStat.NoEnt, why: `${path} is gone` };
   if (attributes.kind === "directory") return { fileid };
+  return notDirectory(path);
+}
+
+function notDirectory(path: string): Resolved {
   return { status: MountStat.NotDir, why: `${path} is not a directory` };
 }
 

@@ -8,13 +8,19 @@ import {
   TftpView,
 } from "../../../protocols/tftp/packet.ts";
 import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
+import { Octets } from "../../../protocols/wire/octets.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
 import type { Content } from "../../assets/content.ts";
+import { isWait, type Slot } from "../../assets/slot.ts";
 import { AgentError } from "../../errors.ts";
 import type { Datagram, UdpPort, UdpPorts } from "../../link/datagram.ts";
 import { type BootPlan, decideFile } from "../../plan/boot-plan.ts";
-import { type ServiceContext, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { patienceOf } from "../../plan/patience.ts";
+import { type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import { Transfer, type TransferEnd } from "./transfer.ts";
+
+const TOO_MANY = "as many transfers as this board may have are running or held";
 
 /** A refusal: what goes on the wire, and the words for the journal. */
 interface Refusal {
@@ -22,11 +28,20 @@ interface Refusal {
   readonly why: string;
 }
 
+/** What a request leads to. */
+type Decision =
+  | { readonly kind: "content"; readonly content: Content; readonly why: string }
+  | { readonly kind: "wait"; readonly slot: Slot; readonly why: string }
+  | ({ readonly kind: "refusal" } & Refusal);
+
 /**
  * TFTP reads (RFC 1350, 2347, 2348, 2349, 7440).
  *
  * A request that was broadcast and cannot be served is met with silence, since another server may have the file: a Sun PROM
  * asks everybody when its own server does not answer. A unicast one gets its error at once.
+ *
+ * A request for what is being fetched gets no answer, not even an OACK, for as long as its client goes on asking: it is
+ * answered when the file is there, at the port it was sent from last.
  */
 export class TftpServer {
   private readonly context: ServiceContext;
@@ -35,6 +50,8 @@ export class TftpServer {
   private readonly view = new TftpView();
   /** By "address:port" of the client: U-Boot and SLOF re-use a port, so a new request ends the transfer before it. */
   private readonly transfers = new Map<string, Transfer | undefined>();
+  /** Requests for what is not there yet, by the same key. */
+  private readonly held: HeldQuestions;
   private port: UdpPort | undefined;
   private stopped = false;
 
@@ -43,6 +60,7 @@ export class TftpServer {
     this.context = context;
     this.ports = ports;
     this.maxTransfers = maxTransfers;
+    this.held = new HeldQuestions(context.clock);
   }
 
   async start(): Promise<void> {
@@ -52,6 +70,7 @@ export class TftpServer {
 
   stop(): void {
     this.stopped = true;
+    this.held.clear();
     this.port?.close();
     for (const transfer of this.transfers.values()) transfer?.stop("failed", "the agent stops");
   }
@@ -77,32 +96,78 @@ export class TftpServer {
       });
       return;
     }
-    const decision = this.decide(plan, asked);
-    if ("code" in decision) this.refuse(d, plan, asked, decision);
-    else this.serve(d, plan, asked, decision.content, decision.why);
+    signOfLife(plan, context);
+    this.act(d, plan, asked, 0);
   }
 
-  private decide(
-    plan: BootPlan,
-    asked: string,
-  ): { readonly content: Content; readonly why: string } | Refusal {
+  /** Does what a request leads to; the view is on it. `heldMs`: how long it was held. */
+  private act(d: Datagram, plan: BootPlan, asked: string, heldMs: number): void {
+    const decision = this.decide(plan, asked);
+    if (decision.kind === "wait") {
+      this.hold(d, plan, asked, decision);
+      return;
+    }
+    const why = decision.why + heldFor(Math.max(heldMs, this.held.drop(keyOf(d))));
+    if (decision.kind === "content") this.serve(d, plan, asked, decision.content, why);
+    else this.refuse(d, plan, asked, { ...decision, why });
+  }
+
+  private decide(plan: BootPlan, asked: string): Decision {
     const { view } = this;
     if (view.opcode === TftpOpcode.Wrq) {
-      return { code: TftpError.AccessViolation, why: "nothing may be written here" };
+      return refusal(TftpError.AccessViolation, "nothing may be written here");
     }
     if (view.mode !== TftpMode.Octet) {
-      return { code: TftpError.IllegalOperation, why: "only octet mode is served" };
+      return refusal(TftpError.IllegalOperation, "only octet mode is served");
     }
-    const { name, state, why } = decideFile(plan, asked);
-    if (!state) return { code: TftpError.FileNotFound, why };
-    if (state instanceof AgentError) return { code: TftpError.NotDefined, why: state.message };
+    const { name, slot, state, why } = decideFile(plan, asked);
+    if (!slot || !state) return refusal(TftpError.FileNotFound, why);
+    if (isWait(state)) return { kind: "wait", slot, why: state.why };
+    if (state instanceof AgentError) return refusal(TftpError.NotDefined, state.message);
     if (name === plan.promFile) this.context.sightings.loaderFetched(plan.machine);
-    return { content: state, why };
+    return { kind: "content", content: state, why };
+  }
+
+  /** Leaves a request unanswered until the file is there, or as long as its client is known to wait. */
+  private hold(
+    d: Datagram,
+    plan: BootPlan,
+    asked: string,
+    { slot, why }: { readonly slot: Slot; readonly why: string },
+  ): void {
+    const key = keyOf(d);
+    if (d.broadcast && !this.held.has(key)) {
+      this.note(plan, asked, "silent", `${heldBecause(why)}; it was a broadcast`);
+      return;
+    }
+    this.transfers.get(key)?.stop("replaced", "");
+    if (!this.held.has(key) && this.isFull) {
+      this.note(plan, asked, "silent", TOO_MANY);
+      return;
+    }
+    const { src, srcPort } = d;
+    // The lane's memory is a Buffer, whose `slice` is no copy.
+    const octets = new Octets(Uint8Array.from(d.octets.u8.subarray(d.at, d.at + d.len)));
+    const again: Datagram = { octets, at: 0, len: d.len, src, srcPort, broadcast: false };
+    const { tftpMs: patienceMs } = patienceOf(this.context.sightings.familyOf(plan.machine));
+    const release = (heldMs: number, patienceOver: boolean): void => {
+      if (this.view.reset(octets, 0, octets.u8.length)) return;
+      if (!patienceOver) this.act(again, plan, asked, heldMs);
+      else this.refuse(again, plan, asked, { code: TftpError.NotDefined, why: vain(why, heldMs) });
+    };
+    if (this.held.hold(key, { what: asked, slots: [slot], patienceMs, release })) {
+      this.note(plan, asked, "silent", heldBecause(why));
+    }
+  }
+
+  /** Whether as many are served and held as this board may have. */
+  private get isFull(): boolean {
+    return this.transfers.size + this.held.size >= this.maxTransfers;
   }
 
   private serve(d: Datagram, plan: BootPlan, asked: string, content: Content, why: string): void {
     const { src: dst, srcPort: dstPort } = d;
-    const key = `${formatIpv4(dst)}:${dstPort}`;
+    const key = keyOf(d);
     const request = Uint8Array.from(d.octets.u8.subarray(d.at, d.at + d.len));
     const before = this.transfers.get(key);
     if (before && !before.begun && sameOctets(before.request, request)) {
@@ -111,15 +176,17 @@ export class TftpServer {
     }
     // The port is being opened for the same request.
     if (!before && this.transfers.has(key)) return;
-    if (!before && this.transfers.size >= this.maxTransfers) {
-      this.note(plan, asked, "silent", "as many transfers as this board may have are running");
+    if (!before && this.isFull) {
+      this.note(plan, asked, "silent", TOO_MANY);
       return;
     }
     before?.stop("replaced", "");
     const options = readTftpOptions(this.view);
     const { context } = this;
+    const over = context.needs.lend(content.etag);
     const ended = (end: TransferEnd): void => {
       if (this.transfers.get(key) === transfer) this.transfers.delete(key);
+      over();
       this.journalEnd(plan, asked, content, why, end);
     };
     const progress = (octets: number): void => {
@@ -139,6 +206,7 @@ export class TftpServer {
     this.ports.openTransfer().then(
       (port) => {
         if (this.stopped) {
+          over();
           port.close();
           return;
         }
@@ -149,6 +217,7 @@ export class TftpServer {
       },
       (error: Error) => {
         this.transfers.delete(key);
+        over();
         this.note(plan, asked, "failed", error.message);
       },
     );
@@ -208,6 +277,19 @@ export class TftpServer {
       total: content.size,
     });
   }
+}
+
+/** Who asks: "address:port". */
+function keyOf({ src, srcPort }: Datagram): string {
+  return `${formatIpv4(src)}:${srcPort}`;
+}
+
+function vain(why: string, heldMs: number): string {
+  return `still ${why}${heldFor(heldMs)}, as long as its firmware waits`;
+}
+
+function refusal(code: number, why: string): Decision {
+  return { kind: "refusal", code, why };
 }
 
 function sameOctets(a: Uint8Array, b: Uint8Array): boolean {

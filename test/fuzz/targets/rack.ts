@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { ChunkCache } from "../../../agent/assets/chunk-cache.ts";
 import { loadRange } from "../../../agent/assets/content.ts";
+import { isWait } from "../../../agent/assets/slot.ts";
 import { AssetStore } from "../../../agent/assets/store.ts";
 import { AgentError } from "../../../agent/errors.ts";
 import type { Clock } from "../../../agent/link/clock.ts";
@@ -14,6 +15,7 @@ import {
   type UdpPorts,
 } from "../../../agent/link/datagram.ts";
 import { Journal } from "../../../agent/log/journal.ts";
+import { Needs } from "../../../agent/plan/needs.ts";
 import { Planner } from "../../../agent/plan/planner.ts";
 import { Renderer } from "../../../agent/plan/render.ts";
 import { Sightings } from "../../../agent/plan/sightings.ts";
@@ -83,7 +85,7 @@ export async function rack(): Promise<Rack> {
   const store = await AssetStore.open(site.assets.values(), new ChunkCache(CHUNK_LEN, CACHE_LEN));
   const planner = await Planner.create({
     site,
-    store,
+    assets: store,
     renderer: new Renderer(),
     siteMtimeMs: MTIME_MS,
     problem: () => {},
@@ -91,8 +93,9 @@ export async function rack(): Promise<Rack> {
   for (const { ip } of site.machines) {
     const files = planner.byIp(ip)?.files;
     for (const name of files?.names ?? []) {
-      const content = files?.get(name);
-      if (content && !(content instanceof AgentError)) await loadRange(content, 0, content.size);
+      const content = files?.get(name)?.current();
+      if (content && !isWait(content) && !(content instanceof AgentError))
+        await loadRange(content, 0, content.size);
     }
   }
   const clock = new HandClock();
@@ -102,7 +105,8 @@ export async function rack(): Promise<Rack> {
     if (outcome === "failed" && protocol !== "tftp") late.push(`${protocol}: ${decision}`);
   });
   const sightings = new Sightings(() => clock.now());
-  const context = { planner, sightings, journal, counters: new StatusCounters(), clock };
+  const needs = new Needs(() => clock.now());
+  const context = { planner, sightings, needs, journal, counters: new StatusCounters(), clock };
   return { context, clock, late };
 }
 

@@ -92,7 +92,9 @@ describe("iPXE", () => {
     expect(bootScript("#!ipxe\n\nsanboot iscsi:x\n").verdict).toBe(
       "failed ipxe: line 3: this command is not simulated: sanboot iscsi:x",
     );
-    expect(bootScript("#!ipxe\nkernel vmlinuz || shell\n").verdict).toMatch(/operators are not/);
+    expect(bootScript("#!ipxe\nkernel missing || shell\n").verdict).toMatch(
+      /not simulated: kernel/,
+    );
   });
 
   it("needs a kernel, and boot at the end", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { FixedSlot } from "../../../../agent/assets/fixed-slot.ts";
 import { TextContent } from "../../../../agent/assets/text-content.ts";
 import { FileTable, normaliseName } from "../../../../agent/plan/file-table.ts";
 
@@ -39,7 +40,8 @@ describe("normaliseName", () => {
 describe("FileTable", () => {
   it("keeps the first file of a name", () => {
     const table = new FileTable();
-    const [a, b] = [new TextContent("a", "a", 0), new TextContent("b", "b", 0)];
+    const slot = (name: string): FixedSlot => new FixedSlot(name, new TextContent(name, name, 0));
+    const [a, b] = [slot("a"), slot("b")];
     expect(table.add("x", a)).toBe(true);
     expect(table.add("x", b)).toBe(false);
     expect(table.get("x")).toBe(a);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { isWait } from "../../../../agent/assets/slot.ts";
 import { AgentError } from "../../../../agent/errors.ts";
 import { type BootPlan, decideFile } from "../../../../agent/plan/boot-plan.ts";
 import { FAMILIES, type Family } from "../../../../agent/site/families.ts";
@@ -7,7 +8,7 @@ import { octetsOf } from "../assets/contents.ts";
 
 async function read(plan: BootPlan, name: string): Promise<Uint8Array> {
   const { state, why } = decideFile(plan, name);
-  if (!state || state instanceof AgentError) throw new Error(`${name}: ${why}`);
+  if (!state || isWait(state) || state instanceof AgentError) throw new Error(`${name}: ${why}`);
   return octetsOf(state);
 }
 
@@ -73,9 +74,15 @@ describe("Planner", () => {
     expect(await textOf(plan("minipc"), "boot.ipxe")).toBe(
       [
         "#!ipxe",
-        "kernel http://172.24.42.150/netbsd initrd=initrd console=ttyS0 ip=172.24.42.60",
-        "initrd http://172.24.42.150/initrd",
+        ":load",
+        "kernel http://172.24.42.150/netbsd initrd=initrd console=ttyS0 ip=172.24.42.60 || goto retry",
+        "initrd http://172.24.42.150/initrd || goto retry",
         "boot",
+        ":retry",
+        "echo Trying again in 5 seconds",
+        "sleep 5",
+        "imgfree",
+        "goto load",
         "",
       ].join("\n"),
     );

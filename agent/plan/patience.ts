@@ -1,0 +1,77 @@
+import type { Family } from "../site/families.ts";
+
+/** How long the firmware of one family may be left without an answer, ms, and what it does then. docs/firmware.md has the sources. */
+export interface Patience {
+  /** RARP, BOOTREQUEST and DISCOVER; 0: answered at once. */
+  readonly addressMs: number;
+  /** What the address is kept back for: the first file, or all that the boot will come to. */
+  readonly addressFor: "first" | "all";
+  /** A TFTP read request; then it gets an ERROR. */
+  readonly tftpMs: number;
+  /** The headers of an HTTP response. */
+  readonly httpMs: number;
+}
+
+/** For what repeats its question until it is answered. */
+const FOR_EVER: number = Number.POSITIVE_INFINITY;
+
+/**
+ * The longest pause between two questions of a firmware that asks for ever (OBP: 32 s), and a little more. Who has not
+ * repeated its question for so long is no longer listening, and gets no late answer, ms.
+ */
+export const LONGEST_PAUSE_MS = 40_000;
+
+/** EDK2: 4, 8, 16 and 32 s for an offer, 6 times 4 s for a file; some of each is left for what comes on top. */
+const UEFI_PXE: Patience = {
+  addressMs: 40_000,
+  addressFor: "first",
+  tftpMs: 20_000,
+  httpMs: 20_000,
+};
+
+/** EDK2 waits 5 s for the headers of a response, so the time is taken from the offer. */
+const UEFI_HTTP: Patience = { ...UEFI_PXE, httpMs: 4_000 };
+
+const UNKNOWN: Patience = {
+  addressMs: 0,
+  addressFor: "first",
+  tftpMs: 12_000,
+  httpMs: 20_000,
+};
+
+const TABLE: Readonly<Record<Family, Patience>> = {
+  // Its loader gives up on NFS after two minutes, and the PROM never: so the PROM waits for the kernel too. An ERROR would end
+  // its boot.
+  openfirmware: {
+    addressMs: FOR_EVER,
+    addressFor: "all",
+    tftpMs: FOR_EVER,
+    httpMs: 20_000,
+  },
+  // libsa: 2, 4, 8, 16, 32 and 64 s.
+  "bsd-loader": { ...UNKNOWN, addressMs: 100_000, addressFor: "all" },
+  // PXE 2.1: 4, 8, 16 and 32 s for an offer.
+  "pxe-bios": { ...UEFI_PXE, tftpMs: 16_000 },
+  "uefi-ia32": UEFI_PXE,
+  "uefi-x64": UEFI_PXE,
+  "uefi-arm32": UEFI_PXE,
+  "uefi-arm64": UEFI_PXE,
+  "uefi-http-x64": UEFI_HTTP,
+  "uefi-http-arm64": UEFI_HTTP,
+  // Its connection is kept alive for as long as it takes; its script asks again after a refusal.
+  ipxe: { ...UNKNOWN, tftpMs: 12_000, httpMs: 300_000 },
+  // 10 times 5 s; then, and after an ERROR that is not "file not found", it starts again if `netretry` says so.
+  uboot: { ...UNKNOWN, tftpMs: 45_000 },
+  // 11 questions, one a second (BOOTP) or every two (DHCP); 20 s for a file.
+  slof: { ...UNKNOWN, addressMs: 8_000, tftpMs: 17_000 },
+  // TFTP_FILE_TIMEOUT is 30 s.
+  "raspberry-pi": { ...UNKNOWN, tftpMs: 25_000 },
+  // ip= is needed for more than the root.
+  "linux-kernel": UNKNOWN,
+  unknown: UNKNOWN,
+};
+
+/** How long a question of this family may stay unanswered. */
+export function patienceOf(family: Family): Patience {
+  return TABLE[family];
+}
