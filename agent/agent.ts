@@ -2,8 +2,7 @@ import { randomBytes } from "node:crypto";
 import { stat } from "node:fs/promises";
 import type { Logger } from "pino";
 import type { Budgets } from "../boards/board.ts";
-import { ChunkCache } from "./assets/chunk-cache.ts";
-import { AssetStore } from "./assets/store.ts";
+import { openAssets } from "./assets/open-assets.ts";
 import { systemClock } from "./link/clock.ts";
 import { type FrameLane, openFrameLane } from "./link/frame-lane.ts";
 import { findInterface } from "./link/interfaces.ts";
@@ -13,8 +12,9 @@ import { reversePathProblem } from "./link/reverse-path.ts";
 import { type InheritedSockets, SOCKET_NAMES } from "./link/systemd.ts";
 import { KernelTcpPorts } from "./link/tcp-listener.ts";
 import { KernelUdpPorts } from "./link/udp-port.ts";
+import { BootActivity } from "./log/boot-activity.ts";
 import type { Journal } from "./log/journal.ts";
-import { Needs } from "./plan/needs.ts";
+import { Needs, neededAssets } from "./plan/needs.ts";
 import { Planner } from "./plan/planner.ts";
 import { Renderer } from "./plan/render.ts";
 import { Sightings } from "./plan/sightings.ts";
@@ -22,9 +22,6 @@ import { type OnStop, startServices } from "./services/all.ts";
 import { type ServiceContext, StatusCounters } from "./services/context.ts";
 import { LINK_FILTER } from "./services/link-server.ts";
 import type { Site } from "./site/site.ts";
-
-const MIB = 1024 * 1024;
-const KIB = 1024;
 
 /** What an agent is made of; everything else follows from the site. */
 export interface AgentInput {
@@ -34,6 +31,14 @@ export interface AgentInput {
   readonly inherited: InheritedSockets;
   readonly journal: Journal;
   readonly log: Logger;
+  /** Where the cache is; it is there and may be written to. */
+  readonly stateDir: string;
+  /** Of this software. */
+  readonly version: string;
+  /** The environment, for proxies and for the secrets that the site refers to. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Told of what no operator can mend: a bug of ours, after which nothing can be relied on. */
+  readonly crash: (bug: unknown) => void;
 }
 
 /** A running agent. */
@@ -63,21 +68,38 @@ async function open(input: AgentInput, onStop: OnStop): Promise<void> {
   const rack = findInterface(input.interfaceName, network.address, network.prefixLen);
   refuseForgery(rack.name, inherited, log);
 
-  const cache = new ChunkCache(budgets.chunkKiB * KIB, budgets.chunkCacheMiB * MIB);
-  const store = await AssetStore.open(site.assets.values(), cache);
-  for (const problem of store.problems()) log.warn(`${problem.message}. ${problem.cure}`);
-  const planner = await Planner.create({
+  const clock = systemClock;
+  const activity = new BootActivity(journal, () => clock.now());
+  onStop(() => activity.stop());
+  const needs = new Needs(() => clock.now());
+  let planner: Planner | undefined;
+  const assets = await openAssets({
     site,
-    assets: store,
+    budgets,
+    stateDir: input.stateDir,
+    variables: input.variables,
+    version: input.version,
+    journal,
+    warn: (text) => log.warn(text),
+    clock,
+    bootsRunning: () => activity.running(),
+    inUse: () => (planner ? needs.digestsInUse(planner.all()) : []),
+    crash: input.crash,
+  });
+  onStop(() => assets.close());
+  planner = await Planner.create({
+    site,
+    assets: assets.keeper,
     renderer: new Renderer(),
     siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
     problem: (error) => log.warn(`${error.message}. ${error.cure}`),
   });
-  const clock = systemClock;
+  await assets.keeper.prefetch(neededAssets(site));
+  assets.watch();
   const context: ServiceContext = {
     planner,
     sightings: new Sightings(() => clock.now()),
-    needs: new Needs(() => clock.now()),
+    needs,
     journal,
     counters: new StatusCounters(),
     clock,

@@ -11,12 +11,15 @@ import { Journal } from "../log/journal.ts";
 import { createLogger, LOG_LEVELS, type LogFormat, type LogLevel } from "../log/logger.ts";
 import { timelineLine } from "../log/timeline.ts";
 import { loadSite } from "../site/load.ts";
+import { stateFolderForAgent } from "../state/state-folder.ts";
 import type { CommandHost } from "./host.ts";
+import { packageVersion } from "./version.ts";
 
 interface ServeOptions {
   readonly site: string;
   readonly interface?: string;
   readonly board?: string;
+  readonly state?: string;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly json?: boolean;
@@ -29,6 +32,7 @@ export function serveCommand(host: CommandHost): Command {
     .requiredOption("--site <file>", "the site file")
     .option("--interface <name>", "the rack's interface, if the site does not name it")
     .option("--board <id>", "the board this runs on, if it is not recognised")
+    .option("--state <dir>", "where the cache is kept (default: /var/lib/pilotlight)")
     .addOption(
       new Option("--log-level <level>", "least important line to log")
         .choices(LOG_LEVELS)
@@ -54,6 +58,10 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
       "no interface: the site names none, and --interface is not given",
     );
   }
+  const stateDir = stateFolderForAgent({
+    option: options.state,
+    fromSystemd: host.env["STATE_DIRECTORY"],
+  });
   const recognised = recogniseBoard(BOARDS, nodeHost(), options.board);
   const { board, budgets } = recognised;
   setFlagsFromString(`--max-old-space-size=${budgets.heapMiB}`);
@@ -77,7 +85,22 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
     agent?.stop().then(() => host.setExitStatus(0));
   };
   host.onStopSignal(stop);
-  agent = await startAgent({ site, budgets, interfaceName, inherited, journal, log });
+  agent = await startAgent({
+    site,
+    budgets,
+    interfaceName,
+    inherited,
+    journal,
+    log,
+    stateDir,
+    version: packageVersion(),
+    variables: host.env,
+    // What is thrown here nobody catches: the process ends with a stack trace, and its supervisor starts another.
+    crash: (bug) =>
+      setImmediate(() => {
+        throw bug;
+      }),
+  });
   if (stopping) {
     await agent.stop();
     return;

@@ -54,6 +54,11 @@ export class Planner {
     return new Planner(input.site, plans);
   }
 
+  /** The plans of all machines. */
+  all(): Iterable<BootPlan> {
+    return this.plans.values();
+  }
+
   /** The plan of the machine with this MAC; undefined: not of this site, so it gets no answer. */
   byMac(mac: MacText): BootPlan | undefined {
     const machine = this.site.machineByMac.get(mac);

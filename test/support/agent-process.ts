@@ -1,7 +1,9 @@
 import { once } from "node:events";
+import { chmodSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { JournalEntry } from "../../agent/log/journal.ts";
 import type { Namespace, PipedChild } from "./netns.ts";
+import { tempDir } from "./temp-dir.ts";
 import { until } from "./until.ts";
 
 /** The program as it is installed; `make test` builds it before. */
@@ -29,13 +31,14 @@ export class AgentProcess {
     });
   }
 
-  /** Starts `pilotlight ARGS`; with a `launcher`, that command in front of it. */
+  /** Starts `pilotlight ARGS`; with a `launcher`, that command in front of it. `serve` gets a state folder of its own. */
   static start(
     ns: Namespace,
     args: readonly string[],
     launcher: readonly string[] = [],
   ): AgentProcess {
-    return new AgentProcess(ns.spawn(...launcher, process.execPath, MAIN, ...args));
+    const own = args[0] === "serve" && !args.includes("--state") ? ["--state", stateDir()] : [];
+    return new AgentProcess(ns.spawn(...launcher, process.execPath, MAIN, ...args, ...own));
   }
 
   /** Starts `pilotlight serve --json` and waits until it says that it is ready. */
@@ -89,4 +92,11 @@ export class AgentProcess {
     this.line = lines.pop() ?? "";
     for (const line of lines) this.journal.push(JSON.parse(line) as JournalEntry);
   }
+}
+
+/** A launcher may run the agent as another user, who must be able to write there. */
+function stateDir(): string {
+  const dir = tempDir();
+  chmodSync(dir, 0o777);
+  return dir;
 }

@@ -1,3 +1,4 @@
+import path from "node:path";
 import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
 import { fileOf } from "../../assets/asset.ts";
 import type { JournalEntry } from "../../log/journal.ts";
@@ -94,7 +95,9 @@ export class Rehearsal {
   private startAgent(): Promise<string | undefined> {
     const { site, program, inside, interfaceName } = this.spec;
     const [node, main] = program;
-    const serve = [main, "serve", "--site", site.path, "--interface", interfaceName, "--json"];
+    const state = path.join(site.dir, "state");
+    const where = ["--interface", interfaceName, "--state", state];
+    const serve = [main, "serve", "--site", site.path, ...where, "--json"];
     return new Promise<string | undefined>((resolve) => {
       const timer = setTimeout(
         () => resolve(`not ready after ${READY_MS / 1000} s: ${this.agentSaid()}`),

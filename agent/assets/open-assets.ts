@@ -1,0 +1,150 @@
+import type { Budgets } from "../../boards/board.ts";
+import type { Clock } from "../link/clock.ts";
+import type { Site } from "../site/site.ts";
+import { type Database, openDatabase } from "../state/database.ts";
+import { type DiskCache, openDiskCache } from "./cache/disk-cache.ts";
+import { publishedDigest } from "./checksums/published-digest.ts";
+import { ChunkCache } from "./chunk-cache.ts";
+import { AssetKeeper } from "./fetch/asset-keeper.ts";
+import { FETCH_LIMITS, type JournalSink } from "./fetch/keeper-options.ts";
+import { Scrubber, type ScrubState } from "./fetch/scrubber.ts";
+import { layoutSource, OciLayout } from "./stores/layout-source.ts";
+import type { LocalSource } from "./stores/local-source.ts";
+import { Mirrors } from "./stores/mirrors.ts";
+import { openSource } from "./stores/open-source.ts";
+import type { Source } from "./stores/source.ts";
+import { createStoreEnvironment, type StoreEnvironment } from "./stores/store-environment.ts";
+import { watchSources } from "./stores/watch.ts";
+import { treat } from "./treatment/treat.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const DAY_MS = 24 * 60 * 60_000;
+/** Every blob is read again once in so long. */
+const SCRUB_EVERY_MS = 30 * DAY_MS;
+/** Rest after each piece of 256 KiB: 5 MB a second at most. */
+const SCRUB_REST_MS = 50;
+const SCRUB_TABLE = "cache.scrub";
+const SCRUB_KEY = "round";
+
+/** What the assets of a site are opened with. */
+export interface OpenAssetsInput {
+  readonly site: Site;
+  readonly budgets: Budgets;
+  /** See `agent/state/state-folder.ts`. */
+  readonly stateDir: string;
+  /** The agent's environment: proxies, and secrets that the site refers to. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Of this software. */
+  readonly version: string;
+  readonly journal: JournalSink;
+  /** For the operator: what should be mended and stops nothing. */
+  readonly warn: (text: string) => void;
+  readonly clock: Clock;
+  readonly bootsRunning: () => boolean;
+  /** Digests that machines are reading beside what is served now. */
+  readonly inUse: () => Iterable<string>;
+  /** Told of what no operator can mend. */
+  readonly crash: (bug: unknown) => void;
+}
+
+/** The assets of a site, out of a cache on disk that is kept filled. */
+export interface OpenAssets {
+  readonly keeper: AssetKeeper;
+  readonly cache: DiskCache;
+  readonly stores: StoreEnvironment;
+  readonly database: Database;
+  /** Begins to watch files of this host, and to read the cache again now and then. */
+  watch(): void;
+  /** Suspends what is being fetched and closes everything, in order. */
+  close(): Promise<void>;
+}
+
+/** Opens them. Rejects with E_CACHE or E_STATE, and then nothing is left open. */
+export async function openAssets(input: OpenAssetsInput): Promise<OpenAssets> {
+  const { site, budgets, stateDir, clock, bootsRunning, crash } = input;
+  const limit = site.cache.size ?? budgets.diskCacheMiB * MIB;
+  const database = openDatabase({ dir: `${stateDir}/db`, replaceDamaged: true });
+  let cache: DiskCache;
+  try {
+    cache = await openDiskCache({ stateDir, limit, database });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  const stores = createStoreEnvironment(input);
+  const watched = new Map<string, LocalSource>();
+  const open = (spec: Parameters<typeof openSource>[0]): Source => {
+    const source = openSource(spec, stores);
+    if (isLocal(source)) watched.set(source.id, source);
+    return source;
+  };
+  const layout = new OciLayout(cache.dir);
+  const mirrors = new Mirrors();
+  const keeper = new AssetKeeper({
+    cache,
+    chunks: new ChunkCache(budgets.chunkKiB * KIB, budgets.chunkCacheMiB * MIB),
+    openSource: open,
+    local: (spec) => layoutSource(layout, spec),
+    mirrors: {
+      order: (sources) => mirrors.order(sources, clock.now()),
+      succeeded: (source, octets, ms) =>
+        mirrors.succeeded(source, clock.now(), octets > 0 ? { octets, ms } : undefined),
+      failed: (source) => mirrors.failed(source, "E_STORE_UNREACHABLE", clock.now()),
+    },
+    treat,
+    publishedDigest,
+    journal: input.journal,
+    clock,
+    wallMs: Date.now,
+    random: Math.random,
+    bootsRunning,
+    inUse: input.inUse,
+    versions: site.cache.versions,
+    limits: { ...FETCH_LIMITS, concurrent: budgets.fetches },
+    crash,
+  });
+  const rounds = database.table<ScrubState>(SCRUB_TABLE);
+  const scrubber = new Scrubber({
+    cache,
+    memory: {
+      read: () => rounds.get(SCRUB_KEY),
+      write: async (state) => {
+        await database.transaction(() => rounds.putSync(SCRUB_KEY, state));
+      },
+    },
+    clock,
+    wallMs: Date.now,
+    bootsRunning,
+    damaged: (digest) => keeper.damaged(digest),
+    everyMs: SCRUB_EVERY_MS,
+    restMs: SCRUB_REST_MS,
+    crash,
+  });
+  let watching: { close(): void } | undefined;
+  return {
+    keeper,
+    cache,
+    stores,
+    database,
+    watch() {
+      watching ??= watchSources([...watched.values()], (id) => keeper.changed(id));
+      scrubber.start();
+    },
+    async close() {
+      watching?.close();
+      await scrubber.stop();
+      try {
+        await keeper.stop();
+      } finally {
+        await cache.close();
+        await stores.close();
+        await database.close();
+      }
+    },
+  };
+}
+
+function isLocal(source: Source): source is LocalSource {
+  return source.local && "directory" in source;
+}
