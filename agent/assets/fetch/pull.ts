@@ -22,7 +22,7 @@ export interface PullInput {
 }
 
 /** Octets that no asset may have. */
-class Refused extends AgentError {}
+export class Refused extends AgentError {}
 
 /** Goes through mirrors until one has what may be served, and keeps it. */
 export class Pull {
@@ -179,14 +179,7 @@ export class Pull {
   }
 
   private refusedError(source: Source, digest: string, why: string): Refused {
-    const cure = this.p.assets.some((a) => a.spec.sha256 !== undefined || a.spec.checksums)
-      ? "Look at the store: it has other octets than it should. If the change was meant, pin the new digest in the site."
-      : "Look at the store; if the change was meant, pin the new digest in the site (`sha256`), or set `pin: always-newest`.";
-    return new Refused(
-      "E_ASSET_DIGEST",
-      `asset "${this.p.label}": ${source.label} has sha256 ${digest}, but ${why}`,
-      { cure },
-    );
+    return refusedError(this.p.assets, source.label, digest, why);
   }
 
   /** Puts octets aside and says so, once for the same octets. */
@@ -211,7 +204,7 @@ export class Pull {
     return error;
   }
 
-  /** Records octets for the assets that may not have them, though others may. */
+  /** Records octets for the assets that may not have them; others may. */
   private async record(
     source: Source,
     sourceDigest: string,
@@ -236,4 +229,24 @@ export class Pull {
       if (!again) this.p.host.journal.refused(asset.name, source.label, refused);
     }
   }
+}
+
+/** Says that octets are not those that assets may be made of. `from`: where they came from, in words. */
+export function refusedError(
+  assets: readonly KeptAsset[],
+  from: string,
+  digest: string,
+  why: string,
+): Refused {
+  const names = assets.map((a) => a.name).join(", ");
+  const cure = assets.some((a) => a.spec.sha256 !== undefined || a.spec.checksums)
+    ? "Look at the store: it has other octets than it should. If the change was meant, pin the new digest in the site."
+    : "Look at the store; if the change was meant, pin the new digest in the site (`sha256`), or set `pin: always-newest`.";
+  return new Refused(
+    "E_ASSET_DIGEST",
+    `asset "${names}": ${from} has sha256 ${digest}, but ${why}`,
+    {
+      cure,
+    },
+  );
 }
