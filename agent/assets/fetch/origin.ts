@@ -3,7 +3,7 @@ import type { SourceSpec } from "../../site/site.ts";
 import type { VersionRecord } from "../cache/records.ts";
 import type { ObjectVersion, Source } from "../stores/source.ts";
 import { treatmentKey } from "../treatment/treatment.ts";
-import { joinErrors } from "./back-off.ts";
+import { joinErrors, retryAfterMs } from "./back-off.ts";
 import { fetchText } from "./fetch-text.ts";
 import type { Job } from "./fetcher.ts";
 import type { Failure, KeptAsset } from "./kept-asset.ts";
@@ -207,7 +207,8 @@ export class Origin implements Job {
   }
 
   private candidates(filling: boolean): readonly Source[] {
-    const ordered = this.host.o.mirrors.order(this.sources);
+    const { mirrors, clock } = this.host.o;
+    const ordered = mirrors.order(this.sources, clock.now());
     return filling && this.local ? [this.local, ...ordered] : ordered;
   }
 
@@ -241,19 +242,21 @@ export class Origin implements Job {
     const { o } = this.host;
     const errors: AgentError[] = [];
     const own = this.sources.filter((s) => s.id === known.sourceId);
-    const others = o.mirrors.order(this.sources).filter((s) => s.id !== known.sourceId);
+    const others = o.mirrors
+      .order(this.sources, o.clock.now())
+      .filter((s) => s.id !== known.sourceId);
     for (const source of [...own, ...others]) {
       // What one store said of an object tells nothing to another one.
       const asked = source.id === known.sourceId ? known.object : undefined;
       try {
         const answer = await probeInTime(o, source, asked, signal);
-        o.mirrors.succeeded(source, 0, 0);
+        o.mirrors.succeeded(source, o.clock.now());
         if (!answer.changed) return { source, version: known.object, same: true };
         const { version } = answer;
         return { source, version, same: this.isSame(source, version, known) };
       } catch (error) {
         if (!(error instanceof AgentError) || signal.aborted) throw error;
-        o.mirrors.failed(source);
+        o.mirrors.failed(source, error.code, o.clock.now(), retryAfterMs(error));
         errors.push(error);
       }
     }

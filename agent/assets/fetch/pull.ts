@@ -1,7 +1,7 @@
 import { AgentError } from "../../errors.ts";
 import type { Received } from "../cache/cache.ts";
 import type { ObjectVersion, Source } from "../stores/source.ts";
-import { joinErrors } from "./back-off.ts";
+import { joinErrors, retryAfterMs } from "./back-off.ts";
 import type { KeptAsset } from "./kept-asset.ts";
 import type { OriginHost } from "./origin-host.ts";
 import { probeInTime } from "./probe.ts";
@@ -53,7 +53,7 @@ export class Pull {
         // No mirror mends what is wrong on this host.
         if (error.code === "E_CACHE_FULL" || error.code === "E_CACHE") throw error;
         if (error instanceof Refused && refusals === "first") return undefined;
-        host.o.mirrors.failed(source);
+        host.o.mirrors.failed(source, error.code, host.o.clock.now(), retryAfterMs(error));
         errors.push(error);
       }
     }
@@ -84,7 +84,10 @@ export class Pull {
         await received.keep();
         host.checked(received.digest);
         if (progress) {
-          host.o.mirrors.succeeded(source, progress.octets - progress.resumedAt, progress.tookMs);
+          host.o.mirrors.succeeded(source, host.o.clock.now(), {
+            octets: progress.octets - progress.resumedAt,
+            ms: progress.tookMs,
+          });
           host.journal.done(this.p.label, progress, received.digest);
         }
         const got = { sourceDigest: received.digest, size: received.size, sourceId: source.id };
@@ -161,7 +164,7 @@ export class Pull {
       throw new AgentError("E_ASSET_DAMAGED", `${digest} is damaged in the cache`);
     }
     host.checked(digest);
-    host.o.mirrors.succeeded(source, 0, 0);
+    host.o.mirrors.succeeded(source, host.o.clock.now());
     return { sourceDigest: digest, size, sourceId: source.id, object };
   }
 
@@ -174,7 +177,6 @@ export class Pull {
     if (why === undefined) return;
     const answer = await probeInTime(host.o, source, refused.object, signal);
     if (answer.changed && sameObject(answer.version, refused.object) !== true) return;
-    host.o.mirrors.failed(source);
     throw this.refusedError(source, refused.sourceDigest, why);
   }
 
