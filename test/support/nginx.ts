@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
 import { onTestFinished } from "vitest";
 import type { KeyPair } from "./certificates.ts";
 import { tempDir } from "./temp-dir.ts";
@@ -14,9 +15,16 @@ export interface NginxOptions {
   readonly tls?: KeyPair;
   /** Files under the root. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** Where it listens; absent: 127.0.0.1. */
+  readonly address?: string;
+  /** How its process is started, for one in a network namespace; absent: here. */
+  readonly spawn?: (program: string, ...args: string[]) => NginxChild;
 }
 
-/** Debian's nginx as one process on loopback, with a configuration and folders of its own. Ends with the test. */
+/** What is needed of its process. */
+export type NginxChild = ChildProcessByStdio<Writable | null, Readable | null, Readable>;
+
+/** Debian's nginx as one process on loopback or where a test wants it, with a configuration and folders of its own. Ends with the test. */
 export class Nginx {
   readonly port: number;
   /** "http://127.0.0.1:PORT", or https: with a certificate. */
@@ -24,11 +32,14 @@ export class Nginx {
   /** Its folder of files. */
   readonly root: string;
   private readonly dir: string;
-  private child: ChildProcess | undefined;
+  private readonly spawn: (program: string, ...args: string[]) => NginxChild;
+  private child: NginxChild | undefined;
 
   private constructor(port: number, options: NginxOptions) {
+    const address = options.address ?? "127.0.0.1";
     this.port = port;
-    this.origin = `${options.tls ? "https" : "http"}://127.0.0.1:${port}`;
+    this.spawn = options.spawn ?? spawnHere;
+    this.origin = `${options.tls ? "https" : "http"}://${address}:${port}`;
     this.dir = tempDir({ "access.log": "" });
     this.root = join(this.dir, "root");
     mkdirSync(this.root);
@@ -45,9 +56,7 @@ export class Nginx {
 
   /** Starts it again on the same port after `kill`. */
   async start(): Promise<void> {
-    const child = spawn("nginx", ["-p", this.dir, "-c", "nginx.conf", "-e", "stderr"], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
+    const child = this.spawn("nginx", "-p", this.dir, "-c", "nginx.conf", "-e", "stderr");
     this.child = child;
     let said = "";
     child.on("error", (error) => {
@@ -88,6 +97,10 @@ export class Nginx {
   }
 }
 
+function spawnHere(program: string, ...args: string[]): NginxChild {
+  return spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+}
+
 /** nginx writes its pid when it listens. */
 function pidIn(dir: string): number {
   try {
@@ -97,7 +110,8 @@ function pidIn(dir: string): number {
   }
 }
 
-function config(dir: string, port: number, { server = "", tls }: NginxOptions): string {
+function config(dir: string, port: number, options: NginxOptions): string {
+  const { server = "", tls, address = "127.0.0.1" } = options;
   const secure = tls ? `ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};` : "";
   const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${dir}/${name};`)
@@ -113,7 +127,7 @@ http {
   log_format short "$request_method $request_uri $status";
   access_log ${dir}/access.log short;
   server {
-    listen 127.0.0.1:${port}${tls ? " ssl" : ""};
+    listen ${address}:${port}${tls ? " ssl" : ""};
     root ${dir}/root;
     ${secure}
     ${server}

@@ -1,5 +1,10 @@
 import { onTestFinished } from "vitest";
 import {
+  exchange,
+  type HttpRequest,
+  type HttpResponse,
+} from "../../agent/assets/stores/http-exchange.ts";
+import {
   createStoreEnvironment,
   type StoreEnvironment,
   type StoreEnvironmentOptions,
@@ -30,4 +35,13 @@ export async function drain(octets: AsyncIterable<Uint8Array>): Promise<Buffer> 
   const pieces: Uint8Array[] = [];
   for await (const piece of octets) pieces.push(piece);
   return Buffer.concat(pieces);
+}
+
+/** An exchange with GET, unless `more` says otherwise. */
+export function get(
+  url: string,
+  more: Partial<HttpRequest> = {},
+  env = storeEnvironment(),
+): Promise<HttpResponse> {
+  return exchange(env, { method: "GET", url, signal: never(), ...more });
 }

@@ -1,6 +1,7 @@
 import { AgentError } from "../../errors.ts";
 import type { Clock } from "../../link/clock.ts";
 import { backOffMs, retryAfterMs } from "./back-off.ts";
+import { OrderHeap } from "./order-heap.ts";
 
 /** Something that is fetched, again and again until it succeeds. */
 export interface Job {
@@ -60,7 +61,10 @@ export interface FetcherOptions {
  */
 export class Fetcher {
   private readonly entries = new Map<Job, Entry>();
-  private readonly queue = new Set<Entry>();
+  /** What is queued in the order of need; some of it is no longer. */
+  private queue = new OrderHeap<Entry>();
+  /** What machines wait for, of that. */
+  private readonly wanted = new Set<Entry>();
   private readonly running = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
   private readonly o: FetcherOptions;
@@ -106,6 +110,7 @@ export class Fetcher {
     const entry = this.entry(job);
     const nowMs = this.o.clock.now();
     entry.wantedMs ??= nowMs;
+    if (entry.phase === "queued") this.wanted.add(entry);
     if (entry.phase === "idle") {
       this.enqueue(entry);
       return;
@@ -120,7 +125,8 @@ export class Fetcher {
   /** Ends what runs and waits for that. */
   async stop(): Promise<void> {
     this.stopping.abort(new AgentError("E_ASSET_PENDING", "the agent is stopping"));
-    this.queue.clear();
+    this.queue = new OrderHeap();
+    this.wanted.clear();
     for (const entry of this.entries.values()) {
       entry.cancel?.();
       entry.cancel = undefined;
@@ -152,16 +158,17 @@ export class Fetcher {
     entry.cancel?.();
     entry.cancel = undefined;
     entry.phase = "queued";
-    this.queue.add(entry);
+    this.queue.push(entry, entry.order);
+    if (entry.wantedMs !== undefined) this.wanted.add(entry);
     entry.job.turned();
     this.pump();
   }
 
   private pump(): void {
     while (this.running.size < this.o.concurrent) {
-      const next = this.first();
-      if (!next || this.stopping.signal.aborted) return;
-      this.queue.delete(next);
+      const next = this.stopping.signal.aborted ? undefined : this.first();
+      if (!next) return;
+      this.wanted.delete(next);
       next.phase = "running";
       const run = this.attempt(next).finally(() => {
         this.running.delete(run);
@@ -172,9 +179,17 @@ export class Fetcher {
     }
   }
 
+  /** What runs next: what a machine has waited for longest, else by need. */
   private first(): Entry | undefined {
     let best: Entry | undefined;
-    for (const entry of this.queue) if (!best || isBefore(entry, best)) best = entry;
+    for (const entry of this.wanted) {
+      if (!best || (entry.wantedMs ?? 0) < (best.wantedMs ?? 0)) best = entry;
+    }
+    while (!best) {
+      const next = this.queue.pop();
+      if (!next) return undefined;
+      if (next.phase === "queued") best = next;
+    }
     return best;
   }
 
@@ -220,11 +235,4 @@ export class Fetcher {
     entry.wantedMs = undefined;
     entry.cancel = this.o.clock.after(waitMs, () => this.enqueue(entry));
   }
-}
-
-function isBefore(a: Entry, b: Entry): boolean {
-  if (a.wantedMs !== b.wantedMs) {
-    return (a.wantedMs ?? Number.POSITIVE_INFINITY) < (b.wantedMs ?? Number.POSITIVE_INFINITY);
-  }
-  return a.order < b.order;
 }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../../errors.ts";
 import type { Clock } from "../../link/clock.ts";
 import type { JournalNote } from "../../log/journal.ts";
 import type { AssetSpec, ChecksumsSpec, SourceSpec } from "../../site/site.ts";
@@ -11,13 +12,18 @@ export interface JournalSink {
   note(note: JournalNote): void;
 }
 
-/** In which order the mirrors of an asset are tried, and what tells it. */
+/** In which order the mirrors of an asset are tried, and what tells it. Times are monotonic milliseconds. */
 export interface Mirrors {
   /** The same sources, the most promising first. */
-  order(sources: readonly Source[]): readonly Source[];
-  /** `octets` came in `ms`; both 0 when only a question was answered. */
-  succeeded(source: Source, octets: number, ms: number): void;
-  failed(source: Source): void;
+  order(sources: readonly Source[], nowMs: number): readonly Source[];
+  /** `transfer`: absent for an answer without octets. */
+  succeeded(
+    source: Source,
+    nowMs: number,
+    transfer?: { readonly octets: number; readonly ms: number },
+  ): void;
+  /** `retryAfterMs`: what the store asked for; 0 when it did not. */
+  failed(source: Source, code: ErrorCode, nowMs: number, retryAfterMs?: number): void;
 }
 
 /** Verified octets on disk to what is served of them; `treat` of `treatment/`. */

@@ -3,19 +3,26 @@ import type { SourceSpec } from "../../site/site.ts";
 import type { VersionRecord } from "../cache/records.ts";
 import type { ObjectVersion, Source } from "../stores/source.ts";
 import { treatmentKey } from "../treatment/treatment.ts";
-import { joinErrors } from "./back-off.ts";
+import { joinErrors, retryAfterMs } from "./back-off.ts";
 import { fetchText } from "./fetch-text.ts";
 import type { Job } from "./fetcher.ts";
 import type { Failure, KeptAsset } from "./kept-asset.ts";
 import type { OriginHost } from "./origin-host.ts";
 import { probeInTime } from "./probe.ts";
 import { Progress } from "./progress.ts";
-import { Pull } from "./pull.ts";
+import { Pull, refusedError } from "./pull.ts";
 import { hasValidators, sameObject } from "./same-object.ts";
 import { type Unpacked, unpack } from "./unpack.ts";
 import type { Got } from "./version-record.ts";
 
-/** What a store says of an object, compared with what is known of it. */
+/** What a store has. `same`: as far as can be told, what was asked about. */
+interface Answer {
+  readonly source: Source;
+  readonly version: ObjectVersion;
+  readonly same: boolean;
+}
+
+/** What that means for an asset: its newest version, one that it was refused, or something else. */
 type Verdict = "same" | "refused" | "changed";
 
 /**
@@ -34,6 +41,8 @@ export class Origin implements Job {
   private readonly host: OriginHost;
   private local: Source | undefined;
   private lastFailure = "";
+  /** Assets that were told in this run why they could not be had. */
+  private readonly told = new Set<KeptAsset>();
   private last: Got | undefined;
 
   constructor(host: OriginHost) {
@@ -55,6 +64,7 @@ export class Origin implements Job {
   }
 
   async run(signal: AbortSignal, moved: () => void): Promise<void> {
+    this.told.clear();
     try {
       const needy = this.assets.filter((a) => a.needs);
       if (needy.length > 0) await this.fill(needy, signal, moved);
@@ -83,7 +93,7 @@ export class Origin implements Job {
   }
 
   private failed(error: AgentError): void {
-    for (const a of this.assets) if (a.needs) a.fail(error);
+    for (const a of this.assets) if (a.needs && !this.told.has(a)) a.fail(error);
     // Numbers change from attempt to attempt, reasons seldom do.
     const reason = `${error.code} ${error.message.replace(/\d+/g, "#")}`;
     if (reason === this.lastFailure) return;
@@ -105,28 +115,49 @@ export class Origin implements Job {
     if (!repairing) await this.consultList(signal);
     const demanded = needy.find((a) => a.demanded !== undefined)?.demanded;
     if (stuck && this.last) {
-      const same =
-        demanded === this.last.sourceDigest ||
-        (await this.compare(this.last, signal)).verdict !== "changed";
+      const same = demanded === this.last.sourceDigest || (await this.ask(this.last, signal)).same;
       const error = needy[0]?.failure?.error;
       if (same && error) throw error;
     }
     const got =
       (stuck ? undefined : await this.atHand(needy, demanded, signal)) ??
-      (await this.pull(signal, moved).fetch(this.candidates(true), demanded, "every"));
-    if (got) await this.deliver(got, signal);
+      (await this.pull(needy, signal, moved).fetch(this.candidates(true), demanded, "every"));
+    if (!got) return;
+    await this.deliver(got, signal);
+    for (const asset of needy) if (asset.needs) this.missed(asset, got);
+  }
+
+  /** An asset lacks octets although some came. Throws that. */
+  private missed(asset: KeptAsset, { sourceId, sourceDigest }: Got): never {
+    const why = asset.refusal(sourceDigest);
+    const from = this.sources.find((s) => s.id === sourceId)?.label ?? this.label;
+    if (why !== undefined)
+      throw this.reported(asset, refusedError([asset], from, sourceDigest, why));
+    const message = `asset "${asset.name}": it was taken out of the cache as soon as it was there`;
+    throw this.reported(asset, new AgentError("E_CACHE", message));
+  }
+
+  private reported(asset: KeptAsset, error: AgentError): AgentError {
+    this.told.add(asset);
+    asset.fail(error);
+    return error;
   }
 
   /** Asks for something newer, and fetches that. */
   private async refresh(signal: AbortSignal, moved: () => void): Promise<void> {
-    const newest = this.assets.find((a) => a.newest)?.newest;
+    const newest = this.assets
+      .flatMap((a) => a.newest ?? [])
+      .reduce<VersionRecord | undefined>(
+        (a, b) => (a && a.fetchedMs >= b.fetchedMs ? a : b),
+        undefined,
+      );
     if (!newest) return;
     const found = await this.askForNewer(newest, signal);
     if (found === undefined) return;
     // What the site or the list demands may be on any mirror; what is merely newer, and refused, is not sought further.
     const demanded = this.assets.find((a) => a.ruled !== undefined)?.ruled;
     const sought = demanded !== undefined && demanded !== newest.sourceDigest;
-    const pull = this.pull(signal, moved);
+    const pull = this.pull(this.assets, signal, moved);
     const sources = this.candidates(false);
     const got = sought
       ? ((await this.atHand(this.assets, demanded, signal)) ??
@@ -159,10 +190,13 @@ export class Origin implements Job {
       const pinned = this.assets.every((a) => a.spec.sha256 === newest.sourceDigest);
       // A store that says nothing to tell versions apart by would have to send all of it, to prove the pinned digest once more.
       if (pinned && !hasValidators(newest.object)) return undefined;
-      const { source, verdict } = await this.compare(newest, signal);
+      const answer = await this.ask(newest, signal);
       this.stale = undefined;
-      if (verdict === "changed") return [source];
-      if (verdict === "same") for (const a of this.assets) await a.confirm(source.id);
+      const { source } = answer;
+      if (this.assets.some((a) => this.judge(a, answer, newest) === "changed")) return [source];
+      for (const a of this.assets) {
+        if (this.judge(a, answer, newest) === "same") await a.confirm(source.id);
+      }
       return undefined;
     } catch (error) {
       if (!(error instanceof AgentError) || signal.aborted) throw error;
@@ -173,16 +207,16 @@ export class Origin implements Job {
   }
 
   private candidates(filling: boolean): readonly Source[] {
-    const ordered = this.host.o.mirrors.order(this.sources);
+    const { mirrors, clock } = this.host.o;
+    const ordered = mirrors.order(this.sources, clock.now());
     return filling && this.local ? [this.local, ...ordered] : ordered;
   }
 
-  private pull(signal: AbortSignal, moved: () => void): Pull {
-    const { host, assets } = this;
+  private pull(assets: readonly KeptAsset[], signal: AbortSignal, moved: () => void): Pull {
     return new Pull({
-      host,
+      host: this.host,
       assets,
-      label: this.label,
+      label: assets.map((a) => a.name).join(", "),
       signal,
       moved,
       progress: (p) => {
@@ -203,52 +237,51 @@ export class Origin implements Job {
     return published;
   }
 
-  /**
-   * What a store that answers has, compared with `known`. The one that it came from is asked first.
-   *
-   * Rejects when none answers.
-   */
-  private async compare(
-    known: Got,
-    signal: AbortSignal,
-  ): Promise<{ readonly source: Source; readonly verdict: Verdict }> {
+  /** What the first store that answers has. The one that `known` came from is asked first. Rejects when none answers. */
+  private async ask(known: Got, signal: AbortSignal): Promise<Answer> {
     const { o } = this.host;
     const errors: AgentError[] = [];
     const own = this.sources.filter((s) => s.id === known.sourceId);
-    const others = o.mirrors.order(this.sources).filter((s) => s.id !== known.sourceId);
+    const others = o.mirrors
+      .order(this.sources, o.clock.now())
+      .filter((s) => s.id !== known.sourceId);
     for (const source of [...own, ...others]) {
       // What one store said of an object tells nothing to another one.
       const asked = source.id === known.sourceId ? known.object : undefined;
       try {
         const answer = await probeInTime(o, source, asked, signal);
-        o.mirrors.succeeded(source, 0, 0);
-        const verdict = answer.changed ? this.judge(source, known, answer.version) : "same";
-        return { source, verdict };
+        o.mirrors.succeeded(source, o.clock.now());
+        if (!answer.changed) return { source, version: known.object, same: true };
+        const { version } = answer;
+        return { source, version, same: this.isSame(source, version, known) };
       } catch (error) {
         if (!(error instanceof AgentError) || signal.aborted) throw error;
-        o.mirrors.failed(source);
+        o.mirrors.failed(source, error.code, o.clock.now(), retryAfterMs(error));
         errors.push(error);
       }
     }
     throw joinErrors(this.label, errors);
   }
 
-  /** What a version is that a store has and that it does not call the known one. */
-  private judge(source: Source, known: Got, version: ObjectVersion): Verdict {
-    if (version.sha256 !== undefined && version.sha256 === known.sourceDigest) return "same";
-    if (source.id !== known.sourceId) {
-      // Another store cannot tell that it has the same; where the digest is demanded, that need not be found out.
-      const demanded = this.assets.some((a) => a.ruled === known.sourceDigest);
-      if (demanded || sameObject(version, known.object)) return "same";
-    }
-    const again = this.assets.every((a) => {
-      const refused = a.record?.refused;
-      if (!refused?.object || refused.sourceId !== source.id) return false;
-      // What is refused no longer, because the site or the list has changed, is fetched after all.
-      const still = a.refusal(refused.sourceDigest) !== undefined;
-      return still && sameObject(version, refused.object) === true;
-    });
-    return again ? "refused" : "changed";
+  /** Whether a version that a store does not call the known one is it all the same. */
+  private isSame(source: Source, version: ObjectVersion, known: Got): boolean {
+    if (version.sha256 !== undefined) return version.sha256 === known.sourceDigest;
+    if (source.id === known.sourceId) return false;
+    // Another store cannot tell that it has the same; where the digest is demanded, that need not be found out.
+    const demanded = this.assets.every((a) => a.ruled === known.sourceDigest);
+    return demanded || sameObject(version, known.object) === true;
+  }
+
+  /** What a store's answer means for one asset. */
+  private judge(asset: KeptAsset, { source, version, same }: Answer, known: Got): Verdict {
+    const { newest } = asset;
+    if (same && newest?.sourceDigest === known.sourceDigest) return "same";
+    if (newest?.sourceId === source.id && sameObject(version, newest.object)) return "same";
+    const refused = asset.record?.refused;
+    if (!refused?.object || refused.sourceId !== source.id) return "changed";
+    // What is refused no longer, because the site or the list has changed, is fetched after all.
+    const still = asset.refusal(refused.sourceDigest) !== undefined;
+    return still && sameObject(version, refused.object) ? "refused" : "changed";
   }
 
   /** A blob of the cache that these assets can be made of, read from end to end before it is trusted. */
@@ -301,8 +334,7 @@ export class Origin implements Job {
       } catch (error) {
         if (!(error instanceof AgentError) || signal.aborted) throw error;
         if (error.code === "E_TREATMENT") asset.untreatable = got.sourceDigest;
-        asset.fail(error);
-        failure ??= error;
+        failure ??= this.reported(asset, error);
       }
     }
     if (failure) throw failure;

@@ -1,7 +1,7 @@
 import { AgentError } from "../../errors.ts";
 import type { Received } from "../cache/cache.ts";
 import type { ObjectVersion, Source } from "../stores/source.ts";
-import { joinErrors } from "./back-off.ts";
+import { joinErrors, retryAfterMs } from "./back-off.ts";
 import type { KeptAsset } from "./kept-asset.ts";
 import type { OriginHost } from "./origin-host.ts";
 import { probeInTime } from "./probe.ts";
@@ -22,7 +22,7 @@ export interface PullInput {
 }
 
 /** Octets that no asset may have. */
-class Refused extends AgentError {}
+export class Refused extends AgentError {}
 
 /** Goes through mirrors until one has what may be served, and keeps it. */
 export class Pull {
@@ -53,7 +53,7 @@ export class Pull {
         // No mirror mends what is wrong on this host.
         if (error.code === "E_CACHE_FULL" || error.code === "E_CACHE") throw error;
         if (error instanceof Refused && refusals === "first") return undefined;
-        host.o.mirrors.failed(source);
+        host.o.mirrors.failed(source, error.code, host.o.clock.now(), retryAfterMs(error));
         errors.push(error);
       }
     }
@@ -84,7 +84,10 @@ export class Pull {
         await received.keep();
         host.checked(received.digest);
         if (progress) {
-          host.o.mirrors.succeeded(source, progress.octets - progress.resumedAt, progress.tookMs);
+          host.o.mirrors.succeeded(source, host.o.clock.now(), {
+            octets: progress.octets - progress.resumedAt,
+            ms: progress.tookMs,
+          });
           host.journal.done(this.p.label, progress, received.digest);
         }
         const got = { sourceDigest: received.digest, size: received.size, sourceId: source.id };
@@ -161,7 +164,7 @@ export class Pull {
       throw new AgentError("E_ASSET_DAMAGED", `${digest} is damaged in the cache`);
     }
     host.checked(digest);
-    host.o.mirrors.succeeded(source, 0, 0);
+    host.o.mirrors.succeeded(source, host.o.clock.now());
     return { sourceDigest: digest, size, sourceId: source.id, object };
   }
 
@@ -174,19 +177,11 @@ export class Pull {
     if (why === undefined) return;
     const answer = await probeInTime(host.o, source, refused.object, signal);
     if (answer.changed && sameObject(answer.version, refused.object) !== true) return;
-    host.o.mirrors.failed(source);
     throw this.refusedError(source, refused.sourceDigest, why);
   }
 
   private refusedError(source: Source, digest: string, why: string): Refused {
-    const cure = this.p.assets.some((a) => a.spec.sha256 !== undefined || a.spec.checksums)
-      ? "Look at the store: it has other octets than it should. If the change was meant, pin the new digest in the site."
-      : "Look at the store; if the change was meant, pin the new digest in the site (`sha256`), or set `pin: always-newest`.";
-    return new Refused(
-      "E_ASSET_DIGEST",
-      `asset "${this.p.label}": ${source.label} has sha256 ${digest}, but ${why}`,
-      { cure },
-    );
+    return refusedError(this.p.assets, source.label, digest, why);
   }
 
   /** Puts octets aside and says so, once for the same octets. */
@@ -211,7 +206,7 @@ export class Pull {
     return error;
   }
 
-  /** Records octets for the assets that may not have them, though others may. */
+  /** Records octets for the assets that may not have them; others may. */
   private async record(
     source: Source,
     sourceDigest: string,
@@ -236,4 +231,24 @@ export class Pull {
       if (!again) this.p.host.journal.refused(asset.name, source.label, refused);
     }
   }
+}
+
+/** Says that octets are not those that assets may be made of. `from`: where they came from, in words. */
+export function refusedError(
+  assets: readonly KeptAsset[],
+  from: string,
+  digest: string,
+  why: string,
+): Refused {
+  const names = assets.map((a) => a.name).join(", ");
+  const cure = assets.some((a) => a.spec.sha256 !== undefined || a.spec.checksums)
+    ? "Look at the store: it has other octets than it should. If the change was meant, pin the new digest in the site."
+    : "Look at the store; if the change was meant, pin the new digest in the site (`sha256`), or set `pin: always-newest`.";
+  return new Refused(
+    "E_ASSET_DIGEST",
+    `asset "${names}": ${from} has sha256 ${digest}, but ${why}`,
+    {
+      cure,
+    },
+  );
 }

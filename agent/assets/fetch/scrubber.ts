@@ -46,7 +46,7 @@ const WRITE_MS = 10 * 60_000;
 export class Scrubber {
   private readonly o: ScrubberOptions;
   private readonly stopping = new AbortController();
-  private writtenMs = Number.NEGATIVE_INFINITY;
+  private writtenMs = 0;
   private running: Promise<void> | undefined;
 
   constructor(options: ScrubberOptions) {
@@ -85,6 +85,7 @@ export class Scrubber {
 
   private async round(state: ScrubState): Promise<void> {
     const { cache } = this.o;
+    this.writtenMs = this.o.clock.now();
     const digests = new Set<string>();
     for (const { versions } of cache.assets()) {
       for (const v of versions) for (const d of [v.digest, v.sourceDigest]) digests.add(d);

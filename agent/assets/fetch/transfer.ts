@@ -59,8 +59,9 @@ export async function transfer(t: TransferInput): Promise<Transferred> {
   try {
     if (await isComplete(t, ingest)) {
       const version = ingest.version ?? {};
+      const received = await ingest.finish();
       finished = true;
-      return { kind: "received", received: await ingest.finish(), version, resumed: true };
+      return { kind: "received", received, version, resumed: true };
     }
     const { opened, patience: open } = await openAt(t, ingest, begin);
     const { version } = opened;
@@ -87,9 +88,9 @@ export async function transfer(t: TransferInput): Promise<Transferred> {
       written += octets.length;
       t.got(octets.length);
     }
+    const received = await ingest.finish();
     finished = true;
-    const resumed = opened.from > 0;
-    return { kind: "received", received: await ingest.finish(), version, resumed };
+    return { kind: "received", received, version, resumed: opened.from > 0 };
   } finally {
     patience.at(-1)?.close();
     reservation.release();

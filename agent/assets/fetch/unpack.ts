@@ -44,8 +44,9 @@ export async function unpack(u: UnpackInput): Promise<Unpacked> {
       u.got(piece.length);
     }
     signal.throwIfAborted();
+    const received = await ingest.finish();
     finished = true;
-    const { digest, size: made } = await (await ingest.finish()).keep();
+    const { digest, size: made } = await received.keep();
     return { digest, size: made };
   } finally {
     reservation.release();

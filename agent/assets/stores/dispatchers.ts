@@ -1,12 +1,9 @@
-import { createHash, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { createSecureContext, rootCertificates } from "node:tls";
 import type { Dispatcher } from "undici";
+import { type Authorities, AuthorityFiles } from "./authorities.ts";
 import { ProxyChoice } from "./proxy.ts";
 import type { StoreTimeouts } from "./store-environment.ts";
 import { StoreError } from "./store-error.ts";
-
-const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** Connections to one origin at a time. Far more than there are transfers, since what waits for one is not timed. */
 const CONNECTIONS = 32;
@@ -34,6 +31,7 @@ export interface Route {
 export class Dispatchers {
   private readonly proxies: ProxyChoice;
   private readonly timeouts: StoreTimeouts;
+  private readonly authorities = new AuthorityFiles();
   private readonly pools = new Map<string, Pool>();
   private closed = false;
 
@@ -50,7 +48,7 @@ export class Dispatchers {
   async route(url: URL, ca: string | undefined): Promise<Route> {
     const proxy = parseProxy(this.proxies.of(url));
     const tls = url.protocol === "https:" || proxy?.url.protocol === "https:";
-    const roots = tls && ca !== undefined ? await authorities(ca) : undefined;
+    const roots = tls && ca !== undefined ? await this.authorities.read(ca) : undefined;
     // Loaded when it is needed first: it takes a fifth of a second and 20 MB, and a site of local files has no use for it.
     const undici = await import("undici");
     if (this.closed) throw new StoreError("E_STORE_UNREACHABLE", "the stores are closed");
@@ -155,30 +153,4 @@ function parseProxy(text: string | undefined): Proxy | undefined {
       },
     );
   }
-}
-
-interface Authorities {
-  readonly pem: readonly string[];
-  readonly hash: string;
-}
-
-/** The certificates of a PEM file. */
-async function authorities(file: string): Promise<Authorities> {
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new StoreError("E_STORE_TLS", `the certificate authority ${file} cannot be read`, {
-      cause,
-      cure: "Put the file in place, readable by the agent's user, or correct `ca` of the store.",
-    });
-  });
-  const pem = text.match(PEM) ?? [];
-  try {
-    for (const block of pem) new X509Certificate(block);
-    if (pem.length === 0) throw new Error("no BEGIN CERTIFICATE in it");
-  } catch (cause) {
-    throw new StoreError("E_STORE_TLS", `${file} holds no certificate in PEM format`, {
-      cause,
-      cure: "Give the authority's certificate as PEM (`openssl x509 -inform der -in FILE`).",
-    });
-  }
-  return { pem, hash: createHash("sha256").update(pem.join()).digest("hex") };
 }

@@ -273,15 +273,15 @@ describe("AssetKeeper", () => {
     expect(await rig.failed(rig.slot("kernel", ["nowhere"]))).toMatchObject({ code: "E_USAGE" });
   });
 
-  it("does not hold up its start with ten thousand assets", async () => {
+  it("does not hold up its start with thousands of assets", async () => {
     const rig = new Rig();
-    const specs = Array.from({ length: 10_000 }, (_, i) => {
+    const specs = Array.from({ length: 3_000 }, (_, i) => {
       rig.source(`s${i}`, OLD).failure = unreachable();
       return rig.spec(`a${i}`, [`s${i}`], { refreshMs: 1_000_000 });
     });
     await rig.keeper.prefetch(specs);
-    expect((await rig.keeper.status()).assets).toHaveLength(10_000);
-    expect(await rig.failed(rig.slot("a9999", ["s9999"]))).toBeInstanceOf(AgentError);
+    expect((await rig.keeper.status()).assets).toHaveLength(3_000);
+    expect(await rig.failed(rig.slot("a2999", ["s2999"]))).toBeInstanceOf(AgentError);
   });
 
   it("notes a clock that cannot be right", () => {

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { HttpSource } from "../../../../../agent/assets/stores/http-source.ts";
 import type { ObjectVersion, OpenObject } from "../../../../../agent/assets/stores/source.ts";
@@ -153,7 +154,6 @@ describe("open", () => {
   });
 
   test("a decoded body promises no size", async () => {
-    const { gzipSync } = await import("node:zlib");
     const server = await rawHttp((_, socket) =>
       say(socket, 200, { "Content-Encoding": "gzip", ETag: '"v1"' }, gzipSync(BODY)),
     );

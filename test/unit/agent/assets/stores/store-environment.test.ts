@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -31,13 +32,16 @@ describe("secrets", () => {
   });
 
   test("that are not there are named", async () => {
-    const dir = tempDir({ empty: "\nsecond" });
+    const dir = tempDir({ empty: "\nsecond", large: "x".repeat(70_000) });
+    expect(spawnSync("mkfifo", [join(dir, "pipe")]).status).toBe(0);
     const env = storeEnvironment({ variables: { EMPTY: "" } });
     for (const [ref, name] of [
       [{ kind: "env", variable: "NONE" }, "NONE"],
       [{ kind: "env", variable: "EMPTY" }, "EMPTY"],
       [{ kind: "file", file: join(dir, "none") }, join(dir, "none")],
       [{ kind: "file", file: join(dir, "empty") }, join(dir, "empty")],
+      [{ kind: "file", file: join(dir, "large") }, join(dir, "large")],
+      [{ kind: "file", file: join(dir, "pipe") }, join(dir, "pipe")],
       [{ kind: "file", file: dir }, dir],
     ] as const) {
       await expect(readSecret(ref, env)).rejects.toMatchObject({
@@ -101,7 +105,8 @@ describe("authorities", () => {
       text: "no certificate",
       broken: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     });
-    for (const name of ["none", "text", "broken"]) {
+    expect(spawnSync("mkfifo", [join(dir, "pipe")]).status).toBe(0);
+    for (const name of ["none", "text", "broken", "pipe"]) {
       const file = join(dir, name);
       await expect(route(file), name).rejects.toMatchObject({
         code: "E_STORE_TLS",
