@@ -58,17 +58,23 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
       "no interface: the site names none, and --interface is not given",
     );
   }
-  const stateDir = stateFolderForAgent({
-    option: options.state,
-    fromSystemd: host.env["STATE_DIRECTORY"],
-  });
+  const { STATE_DIRECTORY: fromSystemd } = host.env;
+  const stateDir = stateFolderForAgent({ option: options.state, fromSystemd });
   const recognised = recogniseBoard(BOARDS, nodeHost(), options.board);
   const { board, budgets } = recognised;
   setFlagsFromString(`--max-old-space-size=${budgets.heapMiB}`);
   log.info(boardLine(recognised));
   const journal = new Journal(budgets.journalEntries, Date.now);
-  if (options.json) journal.follow((entry) => host.stdout.write(`${JSON.stringify(entry)}\n`));
-  else {
+  if (options.json) {
+    journal.follow((entry) => {
+      host.stdout.write(`${JSON.stringify(entry)}\n`);
+      // Not a machine's affair but the operator's: it belongs where the operator looks.
+      const { protocol, outcome } = entry;
+      if (protocol === "assets" && (outcome === "failed" || outcome === "refused")) {
+        log.warn(`${entry.event}: ${entry.decision}`);
+      }
+    });
+  } else {
     journal.follow((entry) => {
       if (entry.outcome !== "progress" && log.isLevelEnabled("info")) {
         host.stderr.write(`${timelineLine(entry)}\n`);

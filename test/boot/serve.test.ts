@@ -149,7 +149,8 @@ describe("pilotlight serve", () => {
         .replace("files: {", "files: { gone: gone,"),
     );
     const agent = await serving(lame.path);
-    expect(agent.stderr).toMatch(/warn: .*gone\.bin.*\. .*relative to the site file/);
+    const warning = /warn: .*gone: .*E_ASSET_MISSING: .*gone\.bin.*\. .*relative to the site file/;
+    await until("a warning", () => warning.test(agent.stderr));
     await askAnswered(u5, rackMac, question("TFTP read"), "unicast");
     const gone = { ...question("TFTP read"), payload: () => read("gone") };
     const answer = await askAnswered(u5, rackMac, gone, "unicast");

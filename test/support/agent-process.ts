@@ -37,8 +37,10 @@ export class AgentProcess {
     args: readonly string[],
     launcher: readonly string[] = [],
   ): AgentProcess {
-    const own = args[0] === "serve" && !args.includes("--state") ? ["--state", stateDir()] : [];
-    return new AgentProcess(ns.spawn(...launcher, process.execPath, MAIN, ...args, ...own));
+    const [command = "", ...rest] = args;
+    const own = command === "serve" && !args.includes("--state") ? ["--state", stateDir()] : [];
+    const words = [...launcher, process.execPath, MAIN, command, ...own, ...rest];
+    return new AgentProcess(ns.spawn(...words));
   }
 
   /** Starts `pilotlight serve --json` and waits until it says that it is ready. */
