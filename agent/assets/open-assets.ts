@@ -80,18 +80,12 @@ export async function openAssets(input: OpenAssetsInput): Promise<OpenAssets> {
     return source;
   };
   const layout = new OciLayout(cache.dir);
-  const mirrors = new Mirrors();
   const keeper = new AssetKeeper({
     cache,
     chunks: new ChunkCache(budgets.chunkKiB * KIB, budgets.chunkCacheMiB * MIB),
     openSource: open,
     local: (spec) => layoutSource(layout, spec),
-    mirrors: {
-      order: (sources) => mirrors.order(sources, clock.now()),
-      succeeded: (source, octets, ms) =>
-        mirrors.succeeded(source, clock.now(), octets > 0 ? { octets, ms } : undefined),
-      failed: (source) => mirrors.failed(source, "E_STORE_UNREACHABLE", clock.now()),
-    },
+    mirrors: new Mirrors(),
     treat,
     publishedDigest,
     journal: input.journal,

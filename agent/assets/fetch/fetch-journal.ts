@@ -47,7 +47,7 @@ export class FetchJournal {
     this.sink.note({
       protocol: "assets",
       event: `${file}: could not be had, and is tried again`,
-      decision: `${error.code}: ${error.message}`,
+      decision: `${error.code}: ${error.message}. ${error.cure}`,
       outcome: "failed",
       file,
     });
