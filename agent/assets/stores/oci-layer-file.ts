@@ -1,4 +1,5 @@
 import { AgentError } from "../../errors.ts";
+import { printableCut } from "../../log/printable.ts";
 import { type FoundFile, scanLayer } from "./oci-layer-scan.ts";
 import type { Descriptor } from "./oci-manifest.ts";
 import { imagePath, linkTarget } from "./oci-path.ts";
@@ -83,7 +84,7 @@ async function search(
 }
 
 function missing(repository: OciRepository, path: string, wanted: string, why: string): AgentError {
-  const via = imagePath(path) === wanted ? "" : ` (a link to "${wanted}")`;
+  const via = imagePath(path) === wanted ? "" : ` (a link to "${printableCut(wanted, 200)}")`;
   const message = `${repository.label} has no file "${path}"${via}: ${why}`;
   return new AgentError("E_STORE_MISSING", message, {
     cure: "Correct `path` of the asset: it is the file's place in the image, without a leading slash.",
