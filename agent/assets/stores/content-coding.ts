@@ -20,19 +20,23 @@ const CODED_NAME: Readonly<Record<string, RegExp>> = {
 };
 
 /**
- * The codings that are to be undone, in the order in which they were applied; undefined: one is not known here.
+ * The codings that are to be undone, in the order in which they were applied; undefined: one is not known here. `paths`: of the
+ * URLs that led to the file.
  *
  * We ask for none, but some servers encode all the same. Apache's AddEncoding, as mirrors use it, says `x-gzip` of a file that
  * is called netbsd.gz: that is the file as its digest was published, and stays as it is (browsers do the same).
  */
-export function codingsOf(header: string | undefined, path: string): readonly string[] | undefined {
+export function codingsOf(
+  header: string | undefined,
+  paths: readonly string[],
+): readonly string[] | undefined {
   const codings = (header ?? "")
     .toLowerCase()
     .split(",")
     .map((c) => c.trim())
     .filter((c) => c !== "" && c !== "identity");
   const [first] = codings;
-  if (first !== undefined && CODED_NAME[first]?.test(path)) codings.shift();
+  if (first !== undefined && paths.some((p) => CODED_NAME[first]?.test(p))) codings.shift();
   if (codings.length > MAX_CODINGS) return undefined;
   return codings.every((c) => Object.hasOwn(DECODERS, c)) ? codings : undefined;
 }

@@ -1,15 +1,12 @@
-import { createHash, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { createSecureContext, rootCertificates } from "node:tls";
-import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import type { Dispatcher } from "undici";
+import { type Authorities, AuthorityFiles } from "./authorities.ts";
 import { ProxyChoice } from "./proxy.ts";
 import type { StoreTimeouts } from "./store-environment.ts";
 import { StoreError } from "./store-error.ts";
 
-const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
-/** Connections to one origin at a time: a store serves one gateway gently. */
-const CONNECTIONS = 8;
+/** Connections to one origin at a time. Far more than there are transfers, since what waits for one is not timed. */
+const CONNECTIONS = 32;
 /** More pools than a site has certificate authorities and proxies. The one that was made first goes. */
 const MAX_POOLS = 32;
 
@@ -34,6 +31,7 @@ export interface Route {
 export class Dispatchers {
   private readonly proxies: ProxyChoice;
   private readonly timeouts: StoreTimeouts;
+  private readonly authorities = new AuthorityFiles();
   private readonly pools = new Map<string, Pool>();
   private closed = false;
 
@@ -50,20 +48,22 @@ export class Dispatchers {
   async route(url: URL, ca: string | undefined): Promise<Route> {
     const proxy = parseProxy(this.proxies.of(url));
     const tls = url.protocol === "https:" || proxy?.url.protocol === "https:";
-    const roots = tls && ca !== undefined ? await authorities(ca) : undefined;
+    const roots = tls && ca !== undefined ? await this.authorities.read(ca) : undefined;
+    // Loaded when it is needed first: it takes a fifth of a second and 20 MB, and a site of local files has no use for it.
+    const undici = await import("undici");
     if (this.closed) throw new StoreError("E_STORE_UNREACHABLE", "the stores are closed");
     const path = `${url.pathname}${url.search}`;
     if (proxy === undefined) {
-      const dispatcher = this.pool([ca, roots], undefined);
+      const dispatcher = this.pool({ undici, ca, roots });
       return { dispatcher, origin: url.origin, path, headers: {}, proxy: undefined };
     }
     if (url.protocol === "https:") {
-      const dispatcher = this.pool([ca, roots], proxy);
+      const dispatcher = this.pool({ undici, ca, roots, tunnel: proxy });
       return { dispatcher, origin: url.origin, path, headers: {}, proxy: proxy.url.host };
     }
     // Plain http: is asked of the proxy itself (RFC 9112 section 3.2.2), since most allow CONNECT to port 443 alone.
     return {
-      dispatcher: this.pool([ca, roots], undefined),
+      dispatcher: this.pool({ undici, ca, roots }),
       origin: proxy.url.origin,
       path: `${url.origin}${path}`,
       headers: {
@@ -82,10 +82,8 @@ export class Dispatchers {
     await Promise.all(all.map((p) => p.dispatcher.destroy()));
   }
 
-  private pool(
-    [ca, roots]: readonly [string | undefined, Authorities | undefined],
-    tunnel: Proxy | undefined,
-  ): Dispatcher {
+  private pool(wanted: WantedPool): Dispatcher {
+    const { ca, roots, tunnel } = wanted;
     const place = JSON.stringify([roots && ca, tunnel?.url.origin, tunnel?.credentials]);
     const key = `${place} ${roots?.hash ?? ""}`;
     const known = this.pools.get(key);
@@ -94,7 +92,7 @@ export class Dispatchers {
       // The file was replaced: transfers under way may end, nothing new begins with the old authorities.
       if (pool.place === place || this.pools.size >= MAX_POOLS) this.retire(k, pool);
     }
-    const dispatcher = this.open(roots?.pem, tunnel);
+    const dispatcher = this.open(wanted);
     this.pools.set(key, { dispatcher, place });
     return dispatcher;
   }
@@ -104,16 +102,16 @@ export class Dispatchers {
     pool.dispatcher.close().catch(() => undefined);
   }
 
-  private open(extra: readonly string[] | undefined, tunnel: Proxy | undefined): Dispatcher {
+  private open({ undici, roots, tunnel }: WantedPool): Dispatcher {
     // One context for all connections: a list of authorities is expensive to parse, and each connection would.
     const secure =
-      extra === undefined
+      roots === undefined
         ? {}
-        : { secureContext: createSecureContext({ ca: [...rootCertificates, ...extra] }) };
+        : { secureContext: createSecureContext({ ca: [...rootCertificates, ...roots.pem] }) };
     const connect = { timeout: this.timeouts.connectMs, ...secure };
     const options = { connections: CONNECTIONS };
-    if (tunnel === undefined) return new Agent({ ...options, connect });
-    return new ProxyAgent({
+    if (tunnel === undefined) return new undici.Agent({ ...options, connect });
+    return new undici.ProxyAgent({
       ...options,
       uri: tunnel.url.origin,
       ...(tunnel.credentials && { token: tunnel.credentials }),
@@ -121,6 +119,14 @@ export class Dispatchers {
       proxyTls: connect,
     });
   }
+}
+
+interface WantedPool {
+  readonly undici: typeof import("undici");
+  readonly ca: string | undefined;
+  readonly roots: Authorities | undefined;
+  /** The proxy that is asked for a connection to the store. */
+  readonly tunnel?: Proxy;
 }
 
 interface Proxy {
@@ -147,30 +153,4 @@ function parseProxy(text: string | undefined): Proxy | undefined {
       },
     );
   }
-}
-
-interface Authorities {
-  readonly pem: readonly string[];
-  readonly hash: string;
-}
-
-/** The certificates of a PEM file. */
-async function authorities(file: string): Promise<Authorities> {
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new StoreError("E_STORE_TLS", `the certificate authority ${file} cannot be read`, {
-      cause,
-      cure: "Put the file in place, readable by the agent's user, or correct `ca` of the store.",
-    });
-  });
-  const pem = text.match(PEM) ?? [];
-  try {
-    for (const block of pem) new X509Certificate(block);
-    if (pem.length === 0) throw new Error("no BEGIN CERTIFICATE in it");
-  } catch (cause) {
-    throw new StoreError("E_STORE_TLS", `${file} holds no certificate in PEM format`, {
-      cause,
-      cure: "Give the authority's certificate as PEM (`openssl x509 -inform der -in FILE`).",
-    });
-  }
-  return { pem, hash: createHash("sha256").update(pem.join()).digest("hex") };
 }

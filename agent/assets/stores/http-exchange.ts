@@ -80,7 +80,9 @@ export async function exchange(env: StoreEnvironment, request: HttpRequest): Pro
   let hop: HttpHop = { method: request.method, url: asked, sameOrigin: true, redirects: 0 };
   for (;;) {
     const answer = await send(env, request, hop);
-    if (isWanted(request, answer.status)) return response(answer, hop, request.signal);
+    if (isWanted(request, answer.status)) {
+      return response(answer, hop, { signal: request.signal, asked: asked.pathname });
+    }
     if (!REDIRECTS.has(answer.status)) {
       const text = await beginning(answer.body);
       throw statusFailure({ label: chain.join(" -> "), ...answer, text }, env.now());
@@ -176,8 +178,14 @@ function untilAborted(
 
 function bodyOf(body: HttpBody | undefined): Uint8Array | Readable | null {
   if (body === undefined) return null;
-  if (body instanceof Uint8Array) return body;
-  return Readable.from(body.octets(), { objectMode: false });
+  if (body instanceof Uint8Array && body.length <= SHORT_LEN) return body;
+  // In pieces, so that the time limit holds for each: a slow uplink takes long for the whole.
+  const octets = body instanceof Uint8Array ? pieces(body) : body.octets();
+  return Readable.from(octets, { objectMode: false });
+}
+
+function* pieces(octets: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < octets.length; at += SHORT_LEN) yield octets.subarray(at, at + SHORT_LEN);
 }
 
 function redirected(hop: HttpHop, { status, headers }: Answer, chain: readonly string[]): HttpHop {
@@ -210,9 +218,13 @@ function broken(chain: readonly string[], why: string): StoreError {
   return new StoreError("E_STORE_BROKEN", `${chain.join(" -> ")}: ${why}`);
 }
 
-function response(answer: Answer, hop: HttpHop, signal: AbortSignal): HttpResponse {
+function response(
+  answer: Answer,
+  hop: HttpHop,
+  { signal, asked }: { readonly signal: AbortSignal; readonly asked: string },
+): HttpResponse {
   const { status, headers, body, failure } = answer;
-  const codings = codingsOf(headers["content-encoding"], hop.url.pathname);
+  const codings = codingsOf(headers["content-encoding"], [asked, hop.url.pathname]);
   if (codings === undefined) {
     body.destroy();
     throw new StoreError(

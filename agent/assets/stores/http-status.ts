@@ -30,7 +30,7 @@ export function statusFailure(answer: UnwantedAnswer, nowMs: number): StoreError
     });
   }
   if (status === 401 || status === 403) {
-    const what = status === 401 ? "it wants other credentials" : "it forbids this";
+    const what = status === 401 ? "it wants (other) credentials" : "it forbids this";
     return new StoreError("E_STORE_REFUSED", `${label}: ${what} (${status})`, options);
   }
   if (status === 404 || status === 410) {

@@ -91,7 +91,10 @@ class LayerReader {
         if (entry === undefined) break;
         // Of two entries the later would count, but the earlier is on its way by now.
         if (imagePath(entry.header.name) === this.wanted) {
-          throw new AgentError("E_STORE_BROKEN", `${this.label} has "${printableCut(this.wanted, 200)}" twice`);
+          throw new AgentError(
+            "E_STORE_BROKEN",
+            `${this.label} has "${printableCut(this.wanted, 200)}" twice`,
+          );
         }
         entry.resume();
       }

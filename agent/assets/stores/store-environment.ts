@@ -1,6 +1,6 @@
-import { open } from "node:fs/promises";
 import { ClockEvidence } from "./clock-evidence.ts";
 import { Dispatchers } from "./dispatchers.ts";
+import { readSmallFile, type SmallFile } from "./small-file.ts";
 
 /** How long stores are waited for, milliseconds. */
 export interface StoreTimeouts {
@@ -18,13 +18,6 @@ export const STORE_TIMEOUTS: StoreTimeouts = {
   stallMs: 30_000,
 };
 
-/** A file that holds a credential. */
-export interface SecretFile {
-  readonly text: string;
-  /** Permission bits. */
-  readonly mode: number;
-}
-
 /** What stores need from outside. One for the agent's life; `close` ends its connections. */
 export interface StoreEnvironment {
   /** The agent's environment: proxy variables, and secrets by name. */
@@ -36,8 +29,8 @@ export interface StoreEnvironment {
   readonly clock: ClockEvidence;
   /** The host's clock, milliseconds since 1970. */
   now(): number;
-  /** The first 64 KiB of a file; rejects with what the file system says. */
-  readSecretFile(file: string): Promise<SecretFile>;
+  /** A file of at most 64 KiB; rejects with what the file system says. */
+  readSecretFile(file: string): Promise<SmallFile>;
   /** Something that the operator should know and that stops nothing. The same text is given once. */
   warn(text: string): void;
   close(): Promise<void>;
@@ -69,7 +62,7 @@ export function createStoreEnvironment(options: StoreEnvironmentOptions): StoreE
     dispatchers,
     clock: new ClockEvidence(now),
     now,
-    readSecretFile,
+    readSecretFile: (file) => readSmallFile(file, MAX_SECRET_LEN),
     warn(text) {
       if (warned.has(text)) return;
       if (warned.size >= MAX_WARNED) warned.clear();
@@ -78,20 +71,4 @@ export function createStoreEnvironment(options: StoreEnvironmentOptions): StoreE
     },
     close: () => dispatchers.close(),
   };
-}
-
-async function readSecretFile(file: string): Promise<SecretFile> {
-  const handle = await open(file);
-  try {
-    const { mode } = await handle.stat();
-    const { buffer, bytesRead } = await handle.read(
-      Buffer.alloc(MAX_SECRET_LEN),
-      0,
-      MAX_SECRET_LEN,
-      0,
-    );
-    return { text: buffer.toString("utf8", 0, bytesRead), mode: mode & 0o777 };
-  } finally {
-    await handle.close();
-  }
 }
