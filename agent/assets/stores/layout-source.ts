@@ -1,4 +1,4 @@
-import { constants, type ReadStream, readFileSync, statSync } from "node:fs";
+import { type BigIntStats, constants, type ReadStream, readFileSync, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
 import { AgentError } from "../../errors.ts";
@@ -48,10 +48,10 @@ export class OciLayout {
 
   private refresh(): void {
     const file = path.join(this.dir, "index.json");
-    const stat = statSync(file, { throwIfNoEntry: false, bigint: true });
+    const stat = statOf(file);
     const stamp = stat === undefined ? "" : `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
     if (stamp === this.stamp) return;
-    const manifests = stat === undefined ? [] : readIndex(file, Number(stat.size));
+    const manifests = stat === undefined ? [] : readIndex(file, stat);
     const byRef = new Map<string, string>();
     for (const { annotations, digest } of manifests) {
       const ref = annotations?.[ANNOTATION.refName];
@@ -174,19 +174,31 @@ class LayoutRepository implements OciRepository {
   }
 }
 
-function readIndex(file: string, size: number): readonly Descriptor[] {
-  if (size > INDEX_LIMIT) {
-    const message = `${file} has ${size} octets; more than ${INDEX_LIMIT} are not read`;
+function statOf(file: string): BigIntStats | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false, bigint: true });
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
+}
+
+function readIndex(file: string, stat: BigIntStats): readonly Descriptor[] {
+  if (!stat.isFile() || stat.size > INDEX_LIMIT) {
+    const message = `${file} is not a file of at most ${INDEX_LIMIT} octets`;
     throw new AgentError("E_STORE_BROKEN", message);
   }
   let octets: Uint8Array;
   try {
     octets = readFileSync(file);
   } catch (cause) {
-    const why = cause instanceof Error ? printableCut(cause.message, 200) : "";
-    throw new AgentError("E_STORE_BROKEN", `${file} cannot be read: ${why}`, { cause });
+    throw unreadable(file, cause);
   }
   const manifest = parseManifest(octets, file);
   if (manifest.kind === "index") return manifest.manifests;
   throw new AgentError("E_STORE_BROKEN", `${file} is not the index of an image layout`);
+}
+
+function unreadable(file: string, cause: unknown): AgentError {
+  const why = cause instanceof Error ? printableCut(cause.message, 200) : "";
+  return new AgentError("E_STORE_BROKEN", `${file} cannot be read: ${why}`, { cause });
 }

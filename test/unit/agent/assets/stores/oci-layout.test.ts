@@ -131,6 +131,16 @@ describe("layoutSource", () => {
     expect(() => layoutSource(layout, assetOf())).toThrow(broken);
   });
 
+  it("refuses an index that is no file, or cannot be looked at", () => {
+    const folder = tempDir({ "index.json/x": "" });
+    const endless = `/${"x".repeat(300)}`;
+    for (const dir of [folder, endless]) {
+      expect(() => layoutSource(new OciLayout(dir), assetOf())).toThrow(
+        expect.objectContaining({ code: "E_STORE_BROKEN" }),
+      );
+    }
+  });
+
   it("refuses a manifest that is not the one its digest names", async () => {
     const { box, image } = kernelBox();
     const dir = write(tempDir(), box, { [FULL]: image });
