@@ -53,6 +53,7 @@ export async function* treat(input: TreatInput): AsyncGenerator<Uint8Array, void
         }
         if (piece.length > 0) yield piece;
       }
+      signal.throwIfAborted();
     } finally {
       await handle.close();
     }

@@ -38,21 +38,30 @@ async function* tarEntries(
     }
   })();
 
+  // A stream that its parser destroyed says nothing of why.
+  const described = (error: unknown): unknown => {
+    if (inputError !== undefined) return inputError;
+    if (error instanceof Refusal) return error;
+    const { message } = error as Error;
+    return new Refusal(`is cut short or damaged (a tar archive): ${message}`, { cause: error });
+  };
+
   try {
     for await (const stream of parser) {
       let isRead = false;
       yield entryOf(stream.header, async function* () {
         isRead = true;
-        for await (const piece of stream) yield piece as Uint8Array;
+        try {
+          for await (const piece of stream) yield piece as Uint8Array;
+        } catch (error) {
+          throw described(error);
+        }
       });
       if (!isRead) stream.resume();
     }
     if (inputError !== undefined) throw inputError;
   } catch (error) {
-    if (error === inputError || error instanceof Refusal) throw error;
-    throw new Refusal(`is cut short or damaged (a tar archive): ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw described(error);
   } finally {
     isOver = true;
     parser.destroy();
@@ -75,16 +84,16 @@ const KINDS: Readonly<Record<string, EntryKind>> = {
 
 function entryOf(header: Header, octets: () => AsyncGenerator<Uint8Array>): Entry {
   const kind = KINDS[header.type ?? ""];
-  // What is stored of a sparse file is not what the file is.
-  const isSparse = Object.keys(header.pax ?? {}).some((key) => key.startsWith("GNU.sparse."));
+  const pax = (header.pax ?? {}) as Readonly<Record<string, string>>;
+  // What is stored of a sparse file is not what the file is; its name may be one that tar made up.
+  const isSparse = Object.keys(pax).some((key) => key.startsWith("GNU.sparse."));
   const unreadable =
     kind === undefined || isSparse ? "is sparse, which is not supported" : undefined;
-  const target = header.linkname ?? "";
   return {
-    path: cleanPath(header.name),
+    path: cleanPath(pax["GNU.sparse.name"] ?? header.name),
     kind: kind ?? "file",
-    size: header.size ?? 0,
-    ...(kind === "symlink" || kind === "hardlink" ? { target } : {}),
+    size: header.size,
+    ...(kind === "symlink" || kind === "hardlink" ? { target: header.linkname } : {}),
     ...(unreadable === undefined ? {} : { unreadable }),
     octets,
   };

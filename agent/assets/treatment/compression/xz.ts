@@ -6,7 +6,7 @@ import { Refusal } from "../refusal.ts";
  * What we use of xz-decompress 0.2.3: xz-embedded in WebAssembly.
  *
  * Its own ReadableStream lets one stream run at a time in the whole process, for ever if its reader goes away, and takes
- * nothing behind the first stream of a file. So we drive its engine ourselves, one instance a file, whose memory goes with it.
+ * nothing behind the first stream of a file. So we drive its engine ourselves, one instance a file.
  */
 interface Engine {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -48,7 +48,19 @@ const STREAM_MAGIC = Buffer.from("fd377a585a00", "hex");
  */
 export async function* unxz(reader: OctetReader): AsyncGenerator<Uint8Array, void, undefined> {
   const pace = new Pace();
-  const engine = await loadEngine();
+  const engine = await takeEngine();
+  try {
+    yield* allStreams(engine, reader, pace);
+  } finally {
+    giveBack(engine);
+  }
+}
+
+async function* allStreams(
+  engine: Engine,
+  reader: OctetReader,
+  pace: Pace,
+): AsyncGenerator<Uint8Array, void, undefined> {
   for (;;) {
     yield* oneStream(engine, reader, pace);
     // Stream padding: zeros in fours (section 2.2).
@@ -108,8 +120,26 @@ function run(engine: Engine, context: number): number {
   try {
     return engine.get_next_output(context);
   } catch (error) {
+    broken.add(engine);
     throw new Refusal("is damaged", { cause: error });
   }
+}
+
+/** Memory above which an engine is not kept; that of one never shrinks. */
+const KEPT_MEMORY = 12 * 1024 * 1024;
+/** The engine that nobody uses: to make one takes 10 ms. */
+let idle: Engine | undefined;
+/** Engines that trapped: what state they are in nobody knows. */
+const broken = new WeakSet<Engine>();
+
+async function takeEngine(): Promise<Engine> {
+  const engine = idle ?? (await loadEngine());
+  idle = undefined;
+  return engine;
+}
+
+function giveBack(engine: Engine): void {
+  if (!broken.has(engine) && engine.memory.buffer.byteLength <= KEPT_MEMORY) idle = engine;
 }
 
 /** An engine with memory of its own. */

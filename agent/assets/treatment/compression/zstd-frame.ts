@@ -51,13 +51,6 @@ export function parseZstdFrame(head: Uint8Array): ZstdFrame {
   return { len, window, contentSize, hasChecksum: (descriptor & 4) !== 0 };
 }
 
-/** The same header without its checksum flag: what follows the last block is ours to read. */
-export function withoutChecksum(header: Uint8Array): Uint8Array {
-  const copy = Uint8Array.from(header);
-  copy[4] = (copy[4] ?? 0) & ~4;
-  return copy;
-}
-
 /** A block's header: 3 octets, little-endian (section 3.1.1.2). */
 export interface ZstdBlock {
   readonly isLast: boolean;

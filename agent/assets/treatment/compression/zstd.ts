@@ -10,9 +10,14 @@ import {
   MAX_FRAME_HEADER,
   parseZstdBlock,
   parseZstdFrame,
-  withoutChecksum,
   type ZstdFrame,
 } from "./zstd-frame.ts";
+
+/**
+ * A frame's header for fzstd: no checksum, since what follows the last block is read here, and a window of 128 KiB, which is
+ * what it makes blocks in. Four empty blocks follow: it waits for 18 octets.
+ */
+const START: Uint8Array = Buffer.from("28b52ffd0038000000000000000000000000", "hex");
 
 /**
  * Zstandard (RFC 8878): every frame, skippable ones passed over.
@@ -50,32 +55,31 @@ async function* oneFrame(
   const made: Uint8Array[] = [];
   const history = new History(frame.window);
   const decoder: Decompress = new Decompress((block) => {
-    if (block.length > 0) made.push(block);
+    if (block.length === 0) return;
+    made.push(block);
     history.keep(decoder, block);
   });
   const hash = new XxHash64();
   let total = 0;
-  let pending = withoutChecksum(await reader.exactly(frame.len, "a frame's header"));
+  await reader.skip(frame.len, "a frame's header");
+  decoder.push(START);
   for (let isLast = false; !isLast; ) {
     const head = Uint8Array.from(await reader.exactly(3, "a block's header"));
     const block = parseZstdBlock(head);
     isLast = block.isLast;
     const body = await reader.exactly(block.len, "a block");
-    const octets = new Uint8Array(pending.length + head.length + body.length);
-    octets.set(pending);
-    octets.set(head, pending.length);
-    octets.set(body, pending.length + head.length);
-    pending = octets.subarray(0, 0);
+    const octets = new Uint8Array(head.length + body.length);
+    octets.set(head);
+    octets.set(body, head.length);
     history.lend(decoder);
     push(decoder, octets, isLast);
+    // Not compiled yet, decoding a block takes 30 ms, and its checksum some more.
+    if (pace.due()) await pace.rest();
     for (const piece of made.splice(0)) {
-      // A compressed block may claim to be larger than blocks can be.
-      if (piece.length > MAX_BLOCK) throw new Refusal("is damaged: a block is too large");
       total += piece.length;
       if (frame.hasChecksum) hash.update(piece);
       yield piece;
     }
-    if (pace.due()) await pace.rest();
   }
   if (frame.contentSize !== undefined && total !== frame.contentSize) {
     throw new Refusal(`is damaged: ${total} octets came out of a frame of ${frame.contentSize}`);
@@ -95,62 +99,69 @@ function push(decoder: Decompress, octets: Uint8Array, isLast: boolean): void {
   }
 }
 
-/** fzstd 0.1.1's state of a frame: `w`, the window, `e`, how long it is. */
+/** fzstd 0.1.1's state of a frame: `w`, the octets before the block; `e`, how many they are. */
 interface FrameState {
   w: Uint8Array;
-  readonly e: number;
+  e: number;
 }
 
-/** Below this fzstd may move its window itself. */
-const LARGE_WINDOW = 1024 * 1024;
+/** Octets that come out at least between two moves of the window. */
+const LEAST_ROOM = 4 * 1024 * 1024;
+
+/** What fzstd moves instead of a window. */
+const DUMMY = new Uint8Array(MAX_BLOCK);
 
 /**
  * The octets that a frame may refer back to.
  *
- * fzstd moves its whole window along with every block of 128 KiB: 128 MiB of it take 20 ms here and far more on a Pi. So
- * the octets are kept in memory twice that long and moved once a window; fzstd is lent the place where its window is now,
- * and moves something small instead. Windows below 1 MiB are left to it.
+ * fzstd makes all of a frame's window at once, and moves all of it along with every block of 128 KiB: 128 MiB take 20 ms here
+ * and far more on a Pi. So they are kept here, in memory that is a quarter longer, and moved only when that is full; fzstd is lent the
+ * place where they are.
  */
 class History {
   private readonly window: number;
-  private octets: Uint8Array | undefined;
+  private octets: Uint8Array = new Uint8Array(2 * MAX_BLOCK);
   private end = 0;
-  private readonly dummy: Uint8Array;
 
   constructor(window: number) {
     this.window = window;
-    this.dummy = new Uint8Array(window > LARGE_WINDOW ? 2 * MAX_BLOCK : 0);
   }
 
-  /** Before a block: shows the decoder its window. */
+  /** Before a block: shows the decoder what is before it. */
   lend(decoder: Decompress): void {
-    const state = this.stateOf(decoder);
-    if (state === undefined || this.octets === undefined) return;
-    state.w = this.octets.subarray(this.end - this.window, this.end);
+    const state = stateOf(decoder);
+    state.w = this.octets.subarray(Math.max(0, this.end - this.window), this.end);
+    state.e = state.w.length;
   }
 
   /** After a block, before the decoder moves its window. */
   keep(decoder: Decompress, block: Uint8Array): void {
-    const state = this.stateOf(decoder);
-    if (state === undefined || block.length > MAX_BLOCK) return;
-    if (this.octets === undefined) {
-      this.octets = new Uint8Array(2 * this.window + MAX_BLOCK);
-      this.end = this.window;
-    }
-    if (this.end + block.length > this.octets.length) {
-      this.octets.copyWithin(0, this.end - this.window, this.end);
-      this.end = this.window;
-    }
+    stateOf(decoder).w = DUMMY;
+    // Larger than blocks can be: the decoder throws on DUMMY.
+    if (block.length > MAX_BLOCK) return;
+    if (this.end + block.length > this.octets.length) this.makeRoom();
     this.octets.set(block, this.end);
     this.end += block.length;
-    state.w = this.dummy;
   }
 
-  private stateOf(decoder: Decompress): FrameState | undefined {
-    if (this.window <= LARGE_WINDOW) return undefined;
-    const { s } = decoder as unknown as { readonly s: FrameState | number | undefined };
-    return typeof s === "object" && s.w instanceof Uint8Array && s.e === this.window
-      ? s
-      : undefined;
+  /** Makes room for a block: once as much memory as the frame can need, then by moving the window to its beginning. */
+  private makeRoom(): void {
+    const { octets, window } = this;
+    const most = window + Math.max(window >> 2, LEAST_ROOM) + MAX_BLOCK;
+    if (octets.length < most) {
+      // Of large memory only what was written to is really there.
+      this.octets = new Uint8Array(most);
+      this.octets.set(octets.subarray(0, this.end));
+    } else {
+      octets.copyWithin(0, this.end - window, this.end);
+      this.end = window;
+    }
   }
+}
+
+function stateOf(decoder: Decompress): FrameState {
+  const { s } = decoder as unknown as { readonly s: FrameState | number | undefined };
+  if (typeof s !== "object")
+    throw new Error("fzstd has no frame: it is not the version that is known");
+  return s;
 }
