@@ -169,17 +169,13 @@ describe("a damaged database", () => {
     const { dir, file } = await made();
     const whole = readFileSync(file);
     const pages = whole.length / PAGE;
-    const damage = fc.tuple(
-      fc.nat({ max: pages - 1 }),
-      // Heads, tables and ends of pages: where the structure is.
-      fc.oneof(fc.nat({ max: 63 }), fc.integer({ min: PAGE - 64, max: PAGE - 1 })),
-      fc.nat({ max: 255 }),
-    );
+    // What a worn card does: blocks that read as nothing, or as something else.
+    const damage = fc.tuple(fc.nat({ max: pages - 1 }), fc.constantFrom(0x00, 0xff, 0xa5));
     let tried = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 8 }), async (damages) => {
         const octets = Buffer.from(whole);
-        for (const [page, at, value] of damages) octets[page * PAGE + at] = value;
+        for (const [page, value] of damages) octets.fill(value, page * PAGE, (page + 1) * PAGE);
         writeFileSync(file, octets);
         rmSync(path.join(dir, "data.mdb-lock"), { force: true });
         writeFileSync(path.join(dir, "open"), "another boot:1:1");
