@@ -101,7 +101,8 @@ async function expectDeaf(running: AgentProcess): Promise<void> {
   expect(answersToOthers(u5, rackFrom).map(describeSeen)).toEqual([]);
   // Nothing was done on behalf of the machine whose name was forged.
   expect(journal.filter((e) => e.machine === "v100")).toEqual([]);
-  expect(journal.filter((e) => e.machine === null && e.outcome !== "silent")).toEqual([]);
+  const strangers = journal.filter((e) => e.machine === null && e.protocol !== "assets");
+  expect(strangers.filter((e) => e.outcome !== "silent")).toEqual([]);
   // The same from the rack, by the same machine: all of it would have been answered.
   await askEverything(v100, rackMac);
 }

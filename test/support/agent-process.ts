@@ -1,9 +1,10 @@
 import { once } from "node:events";
-import { chmodSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { JournalEntry } from "../../agent/log/journal.ts";
 import type { Namespace, PipedChild } from "./netns.ts";
-import { tempDir } from "./temp-dir.ts";
 import { until } from "./until.ts";
 
 /** The program as it is installed; `make test` builds it before. */
@@ -40,7 +41,12 @@ export class AgentProcess {
     const [command = "", ...rest] = args;
     const own = command === "serve" && !args.includes("--state") ? ["--state", stateDir()] : [];
     const words = [...launcher, process.execPath, MAIN, command, ...own, ...rest];
-    return new AgentProcess(ns.spawn(...words));
+    const agent = new AgentProcess(ns.spawn(...words));
+    const [, dir] = own;
+    if (dir !== undefined) {
+      void agent.ended.then(() => rmSync(dir, { recursive: true, force: true }));
+    }
+    return agent;
   }
 
   /** Starts `pilotlight serve --json` and waits until it says that it is ready. */
@@ -98,7 +104,7 @@ export class AgentProcess {
 
 /** A launcher may run the agent as another user, who must be able to write there. */
 function stateDir(): string {
-  const dir = tempDir();
+  const dir = mkdtempSync(path.join(tmpdir(), "pilotlight-test-state-"));
   chmodSync(dir, 0o777);
   return dir;
 }
