@@ -80,7 +80,7 @@ describe("DhcpServer, asked by a machine whose first file is being fetched", () 
     const { ask, sent, assets, clock } = await setUp();
     assets.withhold("ipxe-bios");
     ask(Discover);
-    clock.advance(39_999);
+    clock.advance(23_999);
     expect(await sent()).toEqual([]);
     clock.advance(1);
     expect(await sent()).toEqual([[Offer, 1]]);
