@@ -102,8 +102,9 @@ export class Needs {
   /** A machine gave a sign of life: all that its boot may come to is fetched before other things. */
   alive(plan: BootPlan, family: Family): void {
     this.wantedMs.set(plan.machine, this.now());
-    firstFile(plan, family)?.want();
-    for (const slot of plan.needs) slot.want();
+    const first = firstFile(plan, family);
+    first?.want();
+    for (const slot of plan.needs) if (slot !== first) slot.want();
   }
 
   /** A transfer of this content begins; the returned function says that it is over, and may be called more than once. */

@@ -21,16 +21,19 @@ const FOR_EVER: number = Number.POSITIVE_INFINITY;
  */
 export const LONGEST_PAUSE_MS = 40_000;
 
-/** EDK2: 4, 8, 16 and 32 s for an offer, 6 times 4 s for a file; some of each is left for what comes on top. */
+/**
+ * EDK2 waits 4, 8, 16 and 32 s for an offer, but whenever one comes it looks at it at the end of that interval only: an offer
+ * that was kept back long costs more than it gains. For a file it waits 6 times 4 s, and begins at once.
+ */
 const UEFI_PXE: Patience = {
-  addressMs: 40_000,
+  addressMs: 10_000,
   addressFor: "first",
   tftpMs: 20_000,
   httpMs: 20_000,
 };
 
-/** EDK2 waits 5 s for the headers of a response, so the time is taken from the offer. */
-const UEFI_HTTP: Patience = { ...UEFI_PXE, httpMs: 4_000 };
+/** EDK2 waits 5 s for the headers of a response, so the time is taken from the offer: most of its third interval. */
+const UEFI_HTTP: Patience = { ...UEFI_PXE, addressMs: 24_000, httpMs: 4_000 };
 
 const UNKNOWN: Patience = {
   addressMs: 0,
@@ -50,8 +53,8 @@ const TABLE: Readonly<Record<Family, Patience>> = {
   },
   // libsa: 2, 4, 8, 16, 32 and 64 s.
   "bsd-loader": { ...UNKNOWN, addressMs: 100_000, addressFor: "all" },
-  // PXE 2.1: 4, 8, 16 and 32 s for an offer.
-  "pxe-bios": { ...UEFI_PXE, tftpMs: 16_000 },
+  // PXE 2.1: 4, 8, 16 and 32 s for an offer; as with UEFI, not into the last of them.
+  "pxe-bios": { ...UEFI_PXE, addressMs: 24_000, tftpMs: 16_000 },
   "uefi-ia32": UEFI_PXE,
   "uefi-x64": UEFI_PXE,
   "uefi-arm32": UEFI_PXE,

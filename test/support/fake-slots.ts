@@ -27,11 +27,12 @@ export class FakeSlot implements Slot {
 
   /** From now on it is being fetched. */
   wait(why = `fetching ${this.name} (3.1 of 6.0 MB)`): AssetWait {
+    const before = this.settle;
     const settled = new Promise<void>((resolve) => {
       this.settle = resolve;
     });
     const state: AssetWait = { waiting: true, why, settled };
-    this.change(state);
+    this.change(state, before);
     return state;
   }
 
@@ -40,7 +41,7 @@ export class FakeSlot implements Slot {
     this.change(state, this.settle);
   }
 
-  private change(state: SlotState, tell: () => void = () => {}): void {
+  private change(state: SlotState, tell: () => void): void {
     this.state = state;
     tell();
   }

@@ -115,6 +115,57 @@ describe("iPXE", () => {
     });
   });
 
+  it("goes on behind ||, and jumps, as a script says", () => {
+    const script = [
+      "#!ipxe",
+      ":load",
+      "kernel missing || goto other",
+      "boot",
+      ":other",
+      "sleep 5",
+      "imgfree",
+      "set name vmlinuz",
+      `kernel \${name} && echo got \${name} || goto nowhere`,
+      "boot",
+    ].join("\n");
+    const { verdict, events } = bootScript(script);
+    expect(verdict).toBe(`booted ${KERNEL.length}`);
+    const said = events.filter((e) => e.kind === "step").map((e) => e.text);
+    expect(said).toContain("got vmlinuz");
+    expect(said).toContain(`${BASE}/missing at 192.168.77.1: 404 Not Found`);
+  });
+
+  it("frees what was loaded", () => {
+    expect(bootScript("#!ipxe\nkernel vmlinuz\nimgfree\nboot\n").verdict).toBe(
+      "failed ipxe: boot: no kernel was loaded",
+    );
+  });
+
+  it.each([
+    ["goto nowhere", "there is no label nowhere"],
+    ["sleep long", "sleep needs seconds"],
+    ["imgfree x", "imgfree takes no arguments here"],
+  ])("refuses %s", (line, why) => {
+    expect(bootScript(`#!ipxe\n${line}\n`).verdict).toBe(`failed ipxe: line 2: ${why}: ${line}`);
+  });
+
+  it("asks again when it was told when, and only then", () => {
+    let asked = 0;
+    const later = (headers: string) => (path: string) => {
+      if (path !== "/boot/vmlinuz") return serveFiles(FILES)(path);
+      asked += 1;
+      return asked < 4
+        ? httpResponse(new Uint8Array(3), 503, `Content-Length: 3\r\n${headers}`)
+        : httpResponse(KERNEL);
+    };
+    expect(boot({ http: later("Retry-After: 5\r\n") }, {}, rom).verdict).toMatch(/^booted/);
+    expect(asked).toBe(4);
+    asked = 0;
+    for (const headers of ["", "Retry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n"]) {
+      expect(boot({ http: later(headers) }, {}, rom).verdict).toMatch(/vmlinuz at .*: 503/);
+    }
+  });
+
   it("ends at a 404", () => {
     expect(bootScript("#!ipxe\nkernel missing\nboot\n").verdict).toBe(
       `failed http: ${BASE}/missing at 192.168.77.1: 404 Not Found`,

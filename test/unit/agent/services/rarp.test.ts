@@ -23,14 +23,14 @@ async function setUp() {
     rarp: (o, frame) => rarp.handle(o, frame),
     bootp: () => {},
   });
-  const ask = (src = V100, sha = V100, tha = V100, op: number = RARP_REQUEST): void => {
+  const ask = (src = V100, sha = V100, tha = V100, op: number = RARP_REQUEST, tpa = 0): void => {
     const o = Octets.alloc(60);
     emitEthernet({ dst: ALL, src, etherType: 0x8035 }, o, 0);
-    emitArp({ op, sha, spa: 0, tha, tpa: 0 }, o, 14);
+    emitArp({ op, sha, spa: 0, tha, tpa }, o, 14);
     link.handle(o, 60);
     o.u8.fill(0x5a);
   };
-  return { ...rack, sender, link, ask };
+  return { ...rack, sender, rarp, link, ask };
 }
 
 describe("RarpService", () => {
@@ -119,5 +119,85 @@ describe("RarpService", () => {
     await settle();
     expect(last()).toMatchObject({ outcome: "failed", machine: "v100" });
     expect(last().decision).toContain("Network is down");
+  });
+});
+
+describe("RarpService, asked by a PROM whose files are being fetched", () => {
+  it("leaves it without an address until all it boots is there", async () => {
+    const { ask, assets, sender, clock, last, journal } = await setUp();
+    const [loader, kernel] = [assets.withhold("ofwboot"), assets.withhold("netbsd")];
+    ask();
+    expect(last()).toMatchObject({
+      machine: "v100",
+      family: "openfirmware",
+      decision: "held: fetching ofwboot (3.1 of 6.0 MB)",
+      outcome: "silent",
+    });
+    for (let i = 0; i < 50; i++) {
+      clock.advance(32_000);
+      ask();
+    }
+    loader();
+    await settle();
+    expect(sender.frames).toEqual([]);
+    kernel();
+    await settle();
+    expect(sender.frames).toHaveLength(1);
+    expect(last().decision).toBe("its address in the site; asks by RARP; held for 1600.0 s");
+    expect(journal.entries()).toHaveLength(2);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("answers once only, and not who no longer asks", async () => {
+    const { ask, assets, sender, clock } = await setUp();
+    const ready = assets.withhold("netbsd");
+    ask();
+    clock.advance(45_000);
+    ready();
+    await settle();
+    expect(sender.frames).toEqual([]);
+    ask();
+    await settle();
+    expect(sender.frames).toHaveLength(1);
+  });
+
+  it("does not hold U-Boot, which would give up", async () => {
+    const { ask, assets, sender } = await setUp();
+    assets.withhold("ofwboot");
+    ask(V100, V100, V100, RARP_REQUEST, -1);
+    await settle();
+    expect(sender.frames).toHaveLength(1);
+  });
+
+  it("does not hold a kernel, whose machine has nothing for a PROM", async () => {
+    const { ask, assets, sender } = await setUp();
+    assets.withhold("netbsd");
+    const minipc = bytes("525400aa0002");
+    ask(minipc, minipc, minipc);
+    await settle();
+    expect(sender.frames).toHaveLength(1);
+  });
+
+  it("holds the loader for its kernel, for as long as it waits", async () => {
+    const { ask, assets, sender, clock, context, plan, last } = await setUp();
+    assets.withhold("netbsd");
+    context.sightings.loaderFetched(plan("v100").machine);
+    ask();
+    await settle();
+    expect(last()).toMatchObject({ family: "bsd-loader", outcome: "silent" });
+    clock.advance(100_000);
+    await settle();
+    expect(sender.frames).toHaveLength(1);
+    expect(last().decision).toMatch(/held for 100\.0 s$/);
+  });
+
+  it("forgets who is held when it stops", async () => {
+    const { ask, assets, rarp, clock, sender } = await setUp();
+    const ready = assets.withhold("netbsd");
+    ask();
+    rarp.stop();
+    ready();
+    await settle();
+    expect([clock.pending, sender.frames]).toEqual([0, []]);
   });
 });
