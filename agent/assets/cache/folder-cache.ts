@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import path from "node:path";
 import { AgentError } from "../../errors.ts";
 import { errorCode, whyNot } from "../../state/folder.ts";
