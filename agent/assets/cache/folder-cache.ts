@@ -1,4 +1,3 @@
-import path from "node:path";
 import { AgentError } from "../../errors.ts";
 import { errorCode, whyNot } from "../../state/folder.ts";
 import { ownerAlive, processOwner } from "../../state/owner.ts";

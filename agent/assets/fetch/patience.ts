@@ -12,6 +12,8 @@ export class Patience {
   private readonly parent: AbortSignal;
   private readonly relay = (): void => this.end(this.parent.reason);
   private giveUp: ((reason: unknown) => void) | undefined;
+  private again: (() => void) | undefined;
+  private octets = 0;
 
   constructor(clock: Clock, parent: AbortSignal) {
     this.clock = clock;
@@ -27,9 +29,15 @@ export class Patience {
   /** What `work` resolves to. Rejects with `late()` after `ms`, or with the parent signal's reason; one at a time. */
   wait<T>(work: Promise<T>, ms: number, late: () => AgentError): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const cancel = this.clock.after(ms, () => this.end(late()));
+      const start = (): (() => void) => this.clock.after(ms, () => this.end(late()));
+      let cancel = start();
+      this.again = () => {
+        cancel();
+        cancel = start();
+      };
       const settle = (): void => {
         cancel();
+        this.again = undefined;
         this.giveUp = undefined;
       };
       this.giveUp = (reason) => {
@@ -50,6 +58,19 @@ export class Patience {
       );
       if (this.signal.aborted) this.giveUp(this.signal.reason);
     });
+  }
+
+  /** A sign of life, so many octets: what is waited for has its whole time again. */
+  heard(octets: number): void {
+    this.octets += octets;
+    this.again?.();
+  }
+
+  /** Octets heard since this was last asked. */
+  read(): number {
+    const { octets } = this;
+    this.octets = 0;
+    return octets;
   }
 
   /** Ends the conversation: what was waited for rejects with `reason`. */

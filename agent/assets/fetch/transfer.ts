@@ -134,7 +134,8 @@ function open(
   from: number,
   version: ObjectVersion | undefined,
 ): Promise<OpenObject> {
-  const request = { from, signal: patience.signal, ...(version ? { version } : {}) };
+  const heard = (octets: number): void => patience.heard(octets);
+  const request = { from, signal: patience.signal, heard, ...(version ? { version } : {}) };
   return patience.wait(t.source.open(request), t.limits.openMs, () => noAnswer(t.source, t.limits));
 }
 
@@ -148,6 +149,7 @@ async function* paced(
   const octets = opened.octets[Symbol.asyncIterator]();
   let waitedMs = 0;
   let came = 0;
+  patience.read(); // what came before the first octet says nothing about now
   for (;;) {
     const sinceMs = t.clock.now();
     const next = await patience.wait(
@@ -161,7 +163,8 @@ async function* paced(
     );
     if (next.done) return;
     waitedMs += t.clock.now() - sinceMs;
-    came += next.value.length;
+    // A file within a layer comes after others that are passed over: those are signs of life as well.
+    came += Math.max(next.value.length, patience.read());
     yield next.value;
     if (waitedMs < slowMs) continue;
     if (came < slowOctets) {

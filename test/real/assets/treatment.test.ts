@@ -83,7 +83,7 @@ describe("compressions", () => {
     ["xz", "xz -9 -c"],
     ["zstd", "zstd -q -1 -c"],
     ["zstd", "zstd -q -T2 -12 -c"],
-    ["zstd", "zstd -q --ultra -20 --long=27 -c"],
+    ["zstd", "zstd -q --ultra -20 --long=25 -c"],
     ["zstd", "zstd -q -3 --no-check -c"],
     ["bzip2", "bzip2 -1c"],
     ["bzip2", "bzip2 -9c"],

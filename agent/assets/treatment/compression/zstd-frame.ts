@@ -1,7 +1,7 @@
 import { Refusal } from "../refusal.ts";
 
-/** The window that a frame may want: what `zstd --ultra -22` takes at most. Its octets are all held in memory. */
-export const MAX_WINDOW: number = 128 * 1024 * 1024;
+/** The window that a frame may want: four times that of `zstd -19`. Its octets are held in memory, nearly three times at worst. */
+export const MAX_WINDOW: number = 32 * 1024 * 1024;
 /** A block's content at most (RFC 8878 section 3.1.1.2.4). */
 export const MAX_BLOCK: number = 128 * 1024;
 export const FRAME_MAGIC = 0xfd2f_b528;
@@ -45,7 +45,7 @@ export function parseZstdFrame(head: Uint8Array): ZstdFrame {
   const window = isSingleSegment ? (contentSize ?? 0) : windowSize(dv.getUint8(5));
   if (window > MAX_WINDOW) {
     throw new Refusal(
-      `wants a window of ${Math.ceil(window / 0x10_0000)} MiB, where ${MAX_WINDOW / 0x10_0000} are allowed; compress it with \`zstd --long=27\` or less`,
+      `wants a window of ${Math.ceil(window / 0x10_0000)} MiB, where ${MAX_WINDOW / 0x10_0000} are allowed; compress it with \`zstd --long=25\` or less`,
     );
   }
   return { len, window, contentSize, hasChecksum: (descriptor & 4) !== 0 };

@@ -2,7 +2,6 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { unpack } from "../../../../../agent/assets/stores/oci-unpack.ts";
-import { WINDOW_LIMIT, ZstdFrames } from "../../../../../agent/assets/stores/oci-zstd-frames.ts";
 import { collected } from "../../../../support/oci-images.ts";
 import { pattern } from "../../../../support/test-site.ts";
 
@@ -70,14 +69,13 @@ describe("unpack", () => {
 
   it("refuses windows and blocks that would take all memory", async () => {
     // 2 GiB of window: the decompressor itself would take it.
-    await expect(unpacked(hex("28b52ffd 00 a8 010000"))).rejects.toThrow("window of 2147483648");
+    await expect(unpacked(hex("28b52ffd 00 a8 010000"))).rejects.toThrow("window of 2048 MiB");
     // A single segment of 2^40 octets.
     await expect(unpacked(hex("28b52ffd e0 0000000000010000 010000"))).rejects.toThrow("window");
     // The second frame too.
     const second = Buffer.concat([HELLO, hex("28b52ffd 00 a8 010000")]);
     await expect(unpacked(second)).rejects.toThrow("window");
-    await expect(unpacked(zeros(200_000))).rejects.toThrow("block of 200000");
-    expect(WINDOW_LIMIT).toBe(2 ** 27);
+    await expect(unpacked(zeros(200_000))).rejects.toThrow(/block/);
   });
 
   it("gives up on a block that keeps the decoder busy for ever", async () => {
@@ -109,19 +107,5 @@ describe("unpack", () => {
       }),
       { interruptAfterTimeLimit: 2_000, numRuns: 3_000 },
     );
-  });
-});
-
-describe("ZstdFrames", () => {
-  it("stops after each block", () => {
-    const frames = new ZstdFrames();
-    const octets = zeros(9, 3);
-    const ends: number[] = [];
-    for (let at = 0; at < octets.length; ) {
-      at = frames.feed(octets, at);
-      ends.push(at);
-      expect(frames.whole).toBe(at === octets.length);
-    }
-    expect(ends).toEqual([10, 14, 18]);
   });
 });
