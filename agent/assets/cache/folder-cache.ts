@@ -1,5 +1,3 @@
-import { stat } from "node:fs/promises";
-import path from "node:path";
 import { AgentError } from "../../errors.ts";
 import { errorCode, whyNot } from "../../state/folder.ts";
 import { ownerAlive, processOwner } from "../../state/owner.ts";
