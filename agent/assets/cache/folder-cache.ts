@@ -332,18 +332,15 @@ export class FolderCache implements DiskCache {
   private async free(octets: number): Promise<void> {
     const { tables, limit } = this;
     const disk = await diskRoom(this.dir);
-    const kept = async (): Promise<number> =>
-      (await this.quarantine.octets()) + (await partialOctets(this.layout, this.tables));
-    const lack = async (): Promise<number> =>
-      Math.max(
-        tables.totals().octets + (await kept()) + octets - limit,
-        octets + disk.reserve - disk.free,
-      );
-    let missing = await lack();
+    const partial = await partialOctets(this.layout, tables);
+    const quarantined = await this.quarantine.octets();
+    let missing = Math.max(
+      tables.totals().octets + quarantined + partial + octets - limit,
+      octets + disk.reserve - disk.free,
+    );
     if (missing <= 0) return;
     await this.uses.flush();
     const others = await this.kept();
-    const quarantined = await this.quarantine.octets();
     const evictable = candidates(tables, others).reduce((sum, { size }) => sum + size, 0);
     if (quarantined + evictable < missing) throw await this.shortage(octets);
     // What is only kept to be looked at goes before what can still be served.
