@@ -6,6 +6,7 @@ import { AgentError } from "../errors.ts";
 import type { AssetSpec } from "../site/site.ts";
 import type { ChunkCache } from "./chunk-cache.ts";
 import type { Content } from "./content.ts";
+import { treatmentKey } from "./treatment/treatment.ts";
 
 /**
  * A file that was read once in full and whose digest is known.
@@ -38,7 +39,8 @@ export class Asset implements Content {
   /**
    * Reads the file from end to end and checks it against its pinned digest, if the site pins one.
    *
-   * Rejects with E_ASSET_MISSING, E_ASSET_READ, E_ASSET_CHANGED (it shrank meanwhile) or E_ASSET_DIGEST.
+   * Rejects with E_ASSET_MISSING, E_ASSET_READ, E_ASSET_CHANGED (it shrank meanwhile), E_ASSET_DIGEST, or E_ASSET_PENDING where
+   * only an agent has it.
    */
   static async verify(spec: AssetSpec, cache: ChunkCache): Promise<Asset> {
     const file = fileOf(spec);
@@ -133,11 +135,14 @@ interface Source {
   readonly file: string;
 }
 
-/** The path of an asset that is a file of this host. Throws E_ASSET_MISSING for any other. */
-export function fileOf({ name, sources }: AssetSpec): string {
+/** The path of an asset that is a file of this host and served as it is. Throws E_ASSET_PENDING for any other. */
+export function fileOf({ name, sources, treatment }: AssetSpec): string {
   const [source] = sources;
-  if (source?.kind === "file") return source.file;
-  throw new AgentError("E_ASSET_MISSING", `asset "${name}": it is not a file of this host`);
+  if (source?.kind === "file" && treatmentKey(treatment) === "") return source.file;
+  const cure = "Give it as `file:`, without `extract` and `decompress`, to have it served here.";
+  throw new AgentError("E_ASSET_PENDING", `asset "${name}": only an agent fetches or unpacks it`, {
+    cure,
+  });
 }
 
 async function openAsset({ name, file }: Source): Promise<Handle> {

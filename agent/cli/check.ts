@@ -1,47 +1,88 @@
 import { Command } from "commander";
+import { checkAsset, missingSecrets } from "../assets/check-asset.ts";
 import { ChunkCache } from "../assets/chunk-cache.ts";
-import { AssetStore } from "../assets/store.ts";
+import { FixedSlot } from "../assets/fixed-slot.ts";
+import { createStoreEnvironment } from "../assets/stores/store-environment.ts";
 import { AgentError, formatAgentError } from "../errors.ts";
 import { Planner } from "../plan/planner.ts";
 import { Renderer } from "../plan/render.ts";
 import { loadSite } from "../site/load.ts";
+import type { Site } from "../site/site.ts";
 import type { CommandHost } from "./host.ts";
+import { packageVersion } from "./version.ts";
 
 const CHUNK_LEN = 256 * 1024;
 const FAILED = 1;
+
+interface CheckCommandOptions {
+  readonly stores?: boolean;
+}
 
 /** `pilotlight check`: everything that can be wrong with a site before a machine asks. */
 export function checkCommand(host: CommandHost): Command {
   return new Command("check")
     .description("Check a site file, the files it names and the templates in it.")
     .argument("<site>", "the site file")
-    .addHelpText("after", "\nExample:\n  pilotlight check site.yaml")
-    .action(async (file: string) => {
-      const site = await loadSite(file);
-      const store = await AssetStore.open(site.assets.values(), new ChunkCache(CHUNK_LEN, 0));
-      const problems: AgentError[] = [...store.problems()];
-      const planner = await Planner.create({
-        site,
-        assets: store,
-        renderer: new Renderer(),
-        siteMtimeMs: 0,
-        problem: (error) => problems.push(error),
-      });
-      for (const machine of site.machines) {
-        const files = planner.byIp(machine.ip)?.files;
-        for (const name of files?.names ?? []) {
-          const state = files?.get(name)?.current();
-          if (state instanceof AgentError && !problems.includes(state)) problems.push(state);
-        }
+    .option("--stores", "ask the stores as well whether they have what the site names")
+    .addHelpText("after", "\nExample:\n  pilotlight check --stores site.yaml")
+    .action((file: string, options: CheckCommandOptions) => check(file, options, host));
+}
+
+async function check(file: string, options: CheckCommandOptions, host: CommandHost): Promise<void> {
+  const site = await loadSite(file);
+  const problems: AgentError[] = [];
+  const warn = (text: string): void => {
+    host.stderr.write(`warning: ${text}\n`);
+  };
+  const { env: variables } = host;
+  const stores = createStoreEnvironment({ variables, version: packageVersion(), warn });
+  const stop = new AbortController();
+  host.onStopSignal(() => stop.abort(new AgentError("E_USAGE", "interrupted")));
+  try {
+    const ask = options.stores ?? false;
+    for (const spec of site.assets.values()) {
+      problems.push(...(await checkAsset(spec, { stores, ask, signal: stop.signal })));
+    }
+    if (!ask) {
+      // The agent may run with another environment than this shell: worth a word, no mistake of the site.
+      for (const { message } of await missingSecrets(site.assets.values(), stores)) {
+        warn(`${message} (as seen from here)`);
       }
-      for (const problem of problems) host.stderr.write(`${formatAgentError(problem)}\n`);
-      if (problems.length > 0) {
-        host.setExitStatus(FAILED);
-        return;
-      }
-      const { machines, profiles, assets } = site;
-      host.stdout.write(
-        `${file}: good: ${machines.length} machines, ${profiles.size} profiles, ${assets.size} assets\n`,
-      );
-    });
+    }
+  } finally {
+    await stores.close();
+  }
+  problems.push(...(await templateProblems(site)));
+  for (const problem of problems) host.stderr.write(`${formatAgentError(problem)}\n`);
+  if (problems.length > 0) {
+    host.setExitStatus(FAILED);
+    return;
+  }
+  const { machines, profiles, assets } = site;
+  host.stdout.write(
+    `${file}: good: ${machines.length} machines, ${profiles.size} profiles, ${assets.size} assets\n`,
+  );
+}
+
+/** What keeps plans from being made: templates, and directories that are not there. */
+async function templateProblems(site: Site): Promise<readonly AgentError[]> {
+  const problems = new Set<AgentError>();
+  const pending = new AgentError("E_ASSET_PENDING", "not looked at");
+  const planner = await Planner.create({
+    site,
+    assets: {
+      chunks: new ChunkCache(CHUNK_LEN, 0),
+      slot: ({ name }) => new FixedSlot(name, pending),
+    },
+    renderer: new Renderer(),
+    siteMtimeMs: 0,
+    problem: (error) => problems.add(error),
+  });
+  for (const { files } of planner.all()) {
+    for (const name of files.names) {
+      const state = files.get(name)?.current();
+      if (state instanceof AgentError && state !== pending) problems.add(state);
+    }
+  }
+  return [...problems];
 }
