@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import type { Logger } from "pino";
 import type { Budgets } from "../boards/board.ts";
 import { openAssets } from "./assets/open-assets.ts";
+import { FirstReads } from "./assets/trees/first-reads.ts";
 import { systemClock } from "./link/clock.ts";
 import { type FrameLane, openFrameLane } from "./link/frame-lane.ts";
 import { findInterface } from "./link/interfaces.ts";
@@ -87,10 +88,13 @@ async function open(input: AgentInput, onStop: OnStop): Promise<void> {
     crash: input.crash,
   });
   onStop(() => assets.close());
+  const firstReads = new FirstReads(assets.database);
+  onStop(() => firstReads.close());
   planner = await Planner.create({
     site,
     assets: assets.keeper,
     renderer: new Renderer(),
+    firstReads,
     siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
     problem: (error) => log.warn(`${error.message}. ${error.cure}`),
   });

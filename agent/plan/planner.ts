@@ -5,6 +5,7 @@ import type { Assets, Slot } from "../assets/slot.ts";
 import { TextContent } from "../assets/text-content.ts";
 import { AssetTree } from "../assets/trees/asset-tree.ts";
 import { DirectoryTree } from "../assets/trees/directory-tree.ts";
+import type { FirstReads } from "../assets/trees/first-reads.ts";
 import type { Tree } from "../assets/trees/tree.ts";
 import { AgentError } from "../errors.ts";
 import type { BootParameter, Machine, Profile, Root, Site } from "../site/site.ts";
@@ -24,6 +25,8 @@ export interface PlannerInput {
   readonly site: Site;
   readonly assets: Assets;
   readonly renderer: Renderer;
+  /** What files of directories were when they were first read; absent: that is forgotten with the plans. */
+  readonly firstReads?: FirstReads;
   /** When the site file last changed, ms since 1970: the date of generated texts. */
   readonly siteMtimeMs: number;
   /** Told what keeps a machine from booting; the other machines are served all the same. */
@@ -211,7 +214,8 @@ async function exportOf(
 }
 
 async function openTree(root: Root, profile: string, input: PlannerInput): Promise<Tree> {
-  if (root.kind === "directory") return DirectoryTree.open(root.path, input.assets.chunks);
+  if (root.kind === "directory")
+    return DirectoryTree.open(root.path, input.assets.chunks, input.firstReads);
   const slots = new Map<string, Slot>();
   for (const [name, spec] of root.files) slots.set(name, input.assets.slot(spec));
   return new AssetTree(profile, slots);

@@ -3,6 +3,7 @@ import { lstat, open, readdir, readlink, realpath } from "node:fs/promises";
 import { AgentError } from "../../errors.ts";
 import type { ChunkCache } from "../chunk-cache.ts";
 import type { Content } from "../content.ts";
+import { FirstReads } from "./first-reads.ts";
 import {
   type DirEntry,
   type NodeAttributes,
@@ -33,8 +34,10 @@ export class DirectoryTree implements Tree {
   private readonly searches = new Map<number, Promise<Known | undefined>>();
   private readonly device: number;
   private readonly cache: ChunkCache;
+  private readonly firstReads: FirstReads;
 
-  private constructor(path: string, stat: Stats, cache: ChunkCache) {
+  private constructor(path: string, stat: Stats, cache: ChunkCache, firstReads: FirstReads) {
+    this.firstReads = firstReads;
     this.fsid = stableId(`directory ${path}`);
     this.device = stat.dev;
     this.cache = cache;
@@ -43,11 +46,15 @@ export class DirectoryTree implements Tree {
   }
 
   /** Rejects with E_ASSET_MISSING when there is no such directory. */
-  static async open(path: string, cache: ChunkCache): Promise<DirectoryTree> {
+  static async open(
+    path: string,
+    cache: ChunkCache,
+    firstReads: FirstReads = new FirstReads(),
+  ): Promise<DirectoryTree> {
     try {
       const real = await realpath(path);
       const stat = await lstat(real);
-      if (stat.isDirectory()) return new DirectoryTree(real, stat, cache);
+      if (stat.isDirectory()) return new DirectoryTree(real, stat, cache, firstReads);
     } catch (cause) {
       throw new AgentError("E_ASSET_MISSING", `cannot read the directory ${path}`, { cause });
     }
@@ -113,7 +120,10 @@ export class DirectoryTree implements Tree {
     if (stat.isDirectory()) return "is-a-directory";
     if (!stat.isFile()) return "io";
     const root = this.known.get(this.root)?.path ?? "";
-    return new FileContent(node.path, node.path.slice(root.length), stat, this.cache);
+    return new FileContent(node.path, node.path.slice(root.length), stat, {
+      cache: this.cache,
+      firstReads: this.firstReads,
+    });
   }
 
   /** What is in a directory of this host is there already. */
@@ -194,6 +204,12 @@ function attributesOf(stat: Stats): NodeAttributes {
   };
 }
 
+/** What a file's content takes from its tree. */
+interface TreeParts {
+  readonly cache: ChunkCache;
+  readonly firstReads: FirstReads;
+}
+
 /** A file of the directory as it was when it was opened: chunks of another version are never mixed in. */
 class FileContent implements Content {
   readonly name: string;
@@ -203,9 +219,10 @@ class FileContent implements Content {
   readonly chunkLen: number;
   private readonly path: string;
   private readonly cache: ChunkCache;
+  private readonly firstReads: FirstReads;
 
   /** `name`: its path within the tree, for the journal. */
-  constructor(path: string, name: string, stat: Stats, cache: ChunkCache) {
+  constructor(path: string, name: string, stat: Stats, { cache, firstReads }: TreeParts) {
     this.name = name;
     this.path = path;
     this.size = stat.size;
@@ -213,6 +230,7 @@ class FileContent implements Content {
     this.etag = versionOf(stat);
     this.chunkLen = cache.chunkLen;
     this.cache = cache;
+    this.firstReads = firstReads;
   }
 
   peek(index: number): Uint8Array | undefined {
@@ -226,12 +244,23 @@ class FileContent implements Content {
   private async read(index: number): Promise<Uint8Array> {
     const at = index * this.chunkLen;
     const octets = Buffer.allocUnsafeSlow(Math.max(0, Math.min(this.chunkLen, this.size - at)));
+    let damaged = false;
     try {
       const handle = await open(this.path, constants.O_RDONLY | constants.O_NOFOLLOW);
       try {
         const { bytesRead } = await handle.read(octets, 0, octets.length, at);
         if (bytesRead === octets.length && versionOf(await handle.stat()) === this.etag) {
-          return octets;
+          const count = Math.ceil(this.size / this.chunkLen);
+          const isSame = this.firstReads.accept(
+            this.path,
+            this.etag,
+            this.chunkLen,
+            count,
+            index,
+            octets,
+          );
+          if (isSame) return octets;
+          damaged = true;
         }
       } finally {
         await handle.close();
@@ -239,7 +268,12 @@ class FileContent implements Content {
     } catch (cause) {
       throw new AgentError("E_ASSET_MISSING", `cannot read ${this.path}`, { cause });
     }
-    throw new AgentError("E_ASSET_CHANGED", `${this.path} changed while it was read`);
+    if (!damaged) throw new AgentError("E_ASSET_CHANGED", `${this.path} changed while it was read`);
+    throw new AgentError(
+      "E_ASSET_DAMAGED",
+      `${this.path} has other octets than when it was first read, and its time says that nobody changed it`,
+      { cure: "Put the file back from where it came; if the change was meant, `touch` it." },
+    );
   }
 }
 
