@@ -3,6 +3,7 @@ import type { SourceSpec } from "../../site/site.ts";
 import { FileSource } from "./file-source.ts";
 import { FolderSource } from "./folder-source.ts";
 import { HttpSource } from "./http-source.ts";
+import { ociSource } from "./oci-source.ts";
 import type { Source } from "./source.ts";
 import type { StoreEnvironment } from "./store-environment.ts";
 
@@ -20,7 +21,7 @@ const OPENERS: { readonly [K in SourceKind]: Opener<K> } = {
   folder: ({ folder, match }) => new FolderSource(folder, match),
   http: (spec, env) => new HttpSource(spec, env),
   s3: () => notBuiltIn("s3"),
-  oci: () => notBuiltIn("oci"),
+  oci: ociSource,
 };
 
 /** The source that a site's entry means. Asks nothing of the store yet. */
