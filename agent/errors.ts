@@ -25,6 +25,7 @@ export type ErrorCode =
   | "E_STORE_TLS"
   | "E_CLOCK"
   | "E_SECRET"
+  | "E_STATE"
   | "E_CACHE"
   | "E_CACHE_FULL"
   | "E_TEMPLATE";
@@ -140,6 +141,10 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   E_SECRET: {
     title: "A credential that the site refers to is not there.",
     cure: "Set the variable in the agent's environment, or put the file in place, readable by the agent's user alone.",
+  },
+  E_STATE: {
+    title: "The agent's records cannot be used.",
+    cure: "Check that the state folder is there, is on a sound disk and belongs to the user the agent runs as.",
   },
   E_CACHE: {
     title: "The cache cannot be used.",

@@ -1,0 +1,483 @@
+import { rename, stat, unlink } from "node:fs/promises";
+import path from "node:path";
+import { AgentError } from "../../errors.ts";
+import { errorCode, syncFolder, whyNot } from "../../state/folder.ts";
+import { ownerAlive, processOwner } from "../../state/owner.ts";
+import type { ChunkCache } from "../chunk-cache.ts";
+import type { Content } from "../content.ts";
+import { openToRead } from "./blob-file.ts";
+import type { BlobCheck, CacheUsage, Ingest } from "./cache.ts";
+import {
+  type CollectContext,
+  forgetUnnamed,
+  removeOldQuarantine,
+  removeStrayBlobs,
+  removeStrayPartials,
+} from "./collect.ts";
+import { BlobReader, CachedContent } from "./content-reader.ts";
+import type { DiskCache } from "./disk-cache.ts";
+import { candidates, diskRoom, forget, type Kept, noRoom } from "./eviction.ts";
+import { type ForeignEntry, IndexFile } from "./index-file.ts";
+import { FileIngest } from "./ingest.ts";
+import type { Layout } from "./layout.ts";
+import { isDigest, sha256Of } from "./manifest.ts";
+import { hashFile } from "./pieces.ts";
+import { Quarantine } from "./quarantine.ts";
+import type { AssetRecord, BlobRecord, VersionRecord } from "./records.ts";
+import { removeDoomed } from "./removal.ts";
+import type { CacheTables } from "./tables.ts";
+import { UseLog } from "./use-log.ts";
+
+/** How long after a change `index.json` shows it, ms: many changes in a row are written once. */
+const INDEX_DELAY_MS = 500;
+/** The part of the limit that quarantine may take. */
+const QUARANTINE_PART = 1 / 8;
+/** Digits of an ingest's file name. */
+const KEY_DIGITS = 32;
+
+/** What a cache is made of. */
+export interface FolderCacheParts {
+  readonly layout: Layout;
+  readonly tables: CacheTables;
+  /** Octets. */
+  readonly limit: number;
+  readonly nowMs: () => number;
+  /** Whether the database is closed with the cache. */
+  readonly closeDatabase: boolean;
+}
+
+/** The cache on disk. Made by `openDiskCache`. */
+export class FolderCache implements DiskCache {
+  private readonly layout: Layout;
+  private readonly tables: CacheTables;
+  private readonly limit: number;
+  private readonly nowMs: () => number;
+  private readonly closeDatabase: boolean;
+  private readonly owner = processOwner();
+  private readonly index: IndexFile;
+  private readonly reader: BlobReader;
+  private readonly quarantine: Quarantine;
+  private readonly uses: UseLog;
+  private readonly active = new Set<string>();
+  private readonly listeners: ((digest: string) => void)[] = [];
+  private needed: () => ReadonlySet<string> = () => new Set();
+  private indexTimer: NodeJS.Timeout | undefined;
+  private indexing: Promise<void> = Promise.resolve();
+  private removing: Promise<unknown> = Promise.resolve();
+
+  constructor({ layout, tables, limit, nowMs, closeDatabase }: FolderCacheParts) {
+    this.layout = layout;
+    this.tables = tables;
+    this.limit = limit;
+    this.nowMs = nowMs;
+    this.closeDatabase = closeDatabase;
+    this.index = new IndexFile(layout, tables);
+    this.quarantine = new Quarantine(layout.quarantine, Math.floor(limit * QUARANTINE_PART));
+    this.uses = new UseLog(tables);
+    this.reader = new BlobReader({
+      layout,
+      record: (digest) => tables.blobs.get(digest),
+      touch: (digest) => this.uses.touch(digest),
+      damaged: (digest) => {
+        for (const listener of this.listeners) listener(digest);
+      },
+    });
+  }
+
+  get dir(): string {
+    return this.layout.dir;
+  }
+
+  /** Finishes what a crash cut off. Done once, when the cache is opened. */
+  async recover(): Promise<void> {
+    for (const { key, value } of [...this.tables.ingests.getRange()]) {
+      if (value.digest === undefined || ownerAlive(value.owner)) continue;
+      await this.recoverPlaced(key, value.digest);
+    }
+    if (!this.tables.doomed.getKeys({ limit: 1 })[Symbol.iterator]().next().done) {
+      await this.flush();
+      await removeDoomed(this.layout, this.tables);
+    }
+    this.indexSoon();
+  }
+
+  foreign(): readonly ForeignEntry[] {
+    return this.index.foreign();
+  }
+
+  async look(): Promise<void> {
+    await this.index.look();
+  }
+
+  *assets(): Iterable<AssetRecord> {
+    for (const { value } of this.tables.assets.getRange()) yield value;
+  }
+
+  asset(name: string): AssetRecord | undefined {
+    return this.tables.assets.get(name);
+  }
+
+  async update(
+    name: string,
+    change: (before: AssetRecord | undefined) => AssetRecord | undefined,
+  ): Promise<AssetRecord | undefined> {
+    const { tables } = this;
+    const after = await tables.database.transaction(() => {
+      const before = tables.assets.get(name);
+      const wanted = change(before);
+      this.mustHaveBlobs(name, before, wanted);
+      this.putAsset(name, before, wanted);
+      return wanted;
+    });
+    this.indexSoon();
+    return after;
+  }
+
+  blob(digest: string): BlobRecord | undefined {
+    return this.tables.blobs.get(digest);
+  }
+
+  async ingest(id: string): Promise<Ingest> {
+    let key = sha256Of(id).slice(0, KEY_DIGITS);
+    if (this.active.has(key)) {
+      throw new AgentError("E_CACHE", `${id}: it is being written to the cache already`);
+    }
+    this.active.add(key);
+    try {
+      const { tables, owner } = this;
+      const record = tables.ingests.get(key);
+      const taken = record?.active === true && record.owner !== owner && ownerAlive(record.owner);
+      // Another process is at it. Ours is then a transfer of its own, which nobody goes on with.
+      const own = taken ? `${key}-${process.pid}` : key;
+      if (own !== key) {
+        this.active.delete(key);
+        key = own;
+        if (this.active.has(key)) {
+          throw new AgentError("E_CACHE", `${id}: it is being written to the cache already`);
+        }
+        this.active.add(key);
+      }
+      const known = await this.claim(key);
+      return await FileIngest.begin(
+        {
+          layout: this.layout,
+          tables,
+          owner,
+          nowMs: this.nowMs,
+          key,
+          id,
+          quarantine: (file, digest, why) =>
+            this.quarantine.take(file, digest, why, this.nowMs()).catch(() => undefined),
+          full: (cause) => this.shortage(0, cause),
+          placed: (digest) => {
+            this.reader.forget(digest);
+            this.indexSoon();
+          },
+          ended: () => this.active.delete(key),
+        },
+        known,
+      );
+    } catch (error) {
+      this.active.delete(key);
+      throw error;
+    }
+  }
+
+  content(name: string, version: VersionRecord, chunks: ChunkCache): Content {
+    return new CachedContent(name, version, chunks, this.reader);
+  }
+
+  blobPath(digest: string): string {
+    if (!isDigest(digest)) throw new Error(`not a digest: ${digest}`);
+    return this.layout.blob(digest);
+  }
+
+  makeRoom(octets: number): Promise<void> {
+    return this.alone(() => this.free(octets));
+  }
+
+  protect(digests: () => ReadonlySet<string>): void {
+    this.needed = digests;
+  }
+
+  touch(digest: string): void {
+    this.uses.touch(digest);
+  }
+
+  async usage(): Promise<CacheUsage> {
+    const { blobs, octets } = this.tables.totals();
+    const room = await diskRoom(this.dir);
+    const evictable = candidates(this.tables, await this.kept()).reduce((n, c) => n + c.size, 0);
+    const [quarantined, partial] = [await this.quarantine.octets(), await this.partial()];
+    return {
+      limit: this.limit,
+      used: octets + quarantined + partial,
+      evictable,
+      diskFree: room.free,
+      blobs,
+      quarantined,
+      partial,
+    };
+  }
+
+  async check(digest: string, pace?: () => Promise<void>): Promise<BlobCheck> {
+    const record = this.tables.blobs.get(digest);
+    if (!record) throw new AgentError("E_CACHE", `there is no blob ${digest} in ${this.dir}`);
+    const { size } = record;
+    try {
+      const handle = await openToRead(this.layout.blob(digest));
+      try {
+        const found = await hashFile(handle, pace);
+        const pieces = Buffer.compare(found.pieces, record.pieces) === 0;
+        return { digest, size, sound: found.digest === digest && found.size === size && pieces };
+      } finally {
+        await handle.close();
+      }
+    } catch (cause) {
+      const code = errorCode(cause);
+      if (code === "ENOENT" || code === "EIO" || code === "ELOOP" || code === "EISDIR") {
+        return { digest, size, sound: false };
+      }
+      if (code === undefined) throw cause;
+      const file = this.layout.blob(digest);
+      throw new AgentError("E_CACHE", `cannot read ${file}: ${whyNot(file, cause)}`, { cause });
+    }
+  }
+
+  condemn(digest: string, why: string): Promise<void> {
+    return this.alone(async () => {
+      const { tables, layout } = this;
+      const there = await tables.database.transaction(() => {
+        if (!tables.removeBlob(digest)) return false;
+        // Versions stay in their records: they tell what to fetch again.
+        for (const name of tables.refs.get(digest) ?? []) tables.removeManifest(name, digest);
+        void tables.doomed.put(digest, true);
+        tables.outdateIndex();
+        return true;
+      });
+      if (!there) return;
+      this.reader.forget(digest);
+      await this.flush();
+      await this.quarantine
+        .take(layout.blob(digest), digest, why, this.nowMs())
+        .catch(() => undefined);
+      await removeDoomed(layout, tables);
+    });
+  }
+
+  onDamage(listener: (digest: string) => void): void {
+    this.listeners.push(listener);
+  }
+
+  collect(): Promise<number> {
+    return this.alone(async () => {
+      await this.uses.flush();
+      const context: CollectContext = {
+        layout: this.layout,
+        tables: this.tables,
+        quarantine: this.quarantine,
+        kept: await this.kept(),
+        nowMs: this.nowMs(),
+      };
+      let freed = await forgetUnnamed(context);
+      await this.flush();
+      await removeDoomed(this.layout, this.tables);
+      freed += await removeStrayBlobs(context);
+      freed += await removeStrayPartials(context);
+      freed += await removeOldQuarantine(context);
+      return freed;
+    });
+  }
+
+  async flush(): Promise<void> {
+    clearTimeout(this.indexTimer);
+    this.indexTimer = undefined;
+    const write = this.indexing.then(async () => {
+      const { wanted, written } = this.tables.totals();
+      if (wanted !== written) await this.index.write();
+    });
+    this.indexing = write.catch(() => undefined);
+    await write;
+  }
+
+  async close(): Promise<void> {
+    await this.removing;
+    try {
+      await this.uses.close();
+      await this.flush();
+    } finally {
+      clearTimeout(this.indexTimer);
+      await this.reader.close();
+      if (this.closeDatabase) await this.tables.database.close();
+    }
+  }
+
+  /** Takes the record of an interrupted transfer for this process; undefined: there is none. */
+  private async claim(key: string): Promise<ReturnType<CacheTables["ingests"]["get"]>> {
+    const { tables, owner } = this;
+    const record = tables.ingests.get(key);
+    if (!record) return undefined;
+    if (record.digest !== undefined) await this.recoverPlaced(key, record.digest);
+    return await tables.database.transaction(() => {
+      const known = tables.ingests.get(key);
+      if (known) void tables.ingests.put(key, { ...known, owner, active: true });
+      // The earlier owner tells how much of the file can be trusted.
+      return known;
+    });
+  }
+
+  /** A crash came between a file's new name and its record: the file goes back, to be hashed again and placed for good. */
+  private async recoverPlaced(key: string, digest: string): Promise<void> {
+    const { tables, layout } = this;
+    const partial = path.join(layout.ingest, key);
+    if (tables.blobs.doesExist(digest)) {
+      await unlink(partial).catch(() => undefined);
+      await tables.database.transaction(() => void tables.ingests.remove(key));
+      return;
+    }
+    try {
+      await stat(partial);
+    } catch {
+      await rename(layout.blob(digest), partial).catch(() => undefined);
+      await syncFolder(layout.ingest);
+    }
+    await tables.database.transaction(() => {
+      const record = tables.ingests.get(key);
+      if (!record) return;
+      const { digest: _, ...rest } = record;
+      void tables.ingests.put(key, { ...rest, active: false });
+    });
+  }
+
+  private mustHaveBlobs(
+    name: string,
+    before: AssetRecord | undefined,
+    after: AssetRecord | undefined,
+  ): void {
+    if (after && after.name !== name) throw new Error(`the record of ${name} says ${after.name}`);
+    const known = new Set(before?.versions.map(({ digest }) => digest));
+    for (const { digest } of after?.versions ?? []) {
+      if (known.has(digest) || this.tables.blobs.doesExist(digest)) continue;
+      throw new AgentError(
+        "E_CACHE",
+        `asset "${name}": the blob ${digest} was removed from the cache meanwhile`,
+        { cure: "Fetch it again; if the cache is full, raise `cache.size` in the site." },
+      );
+    }
+  }
+
+  /** Within a transaction. */
+  private putAsset(
+    name: string,
+    before: AssetRecord | undefined,
+    after: AssetRecord | undefined,
+  ): void {
+    const { tables } = this;
+    const old = new Map(before?.versions.map((v) => [v.digest, v]));
+    for (const version of after?.versions ?? []) {
+      const { digest } = version;
+      const was = old.get(digest);
+      old.delete(digest);
+      if (was && JSON.stringify(was) === JSON.stringify(version)) continue;
+      tables.removeManifest(name, digest);
+      tables.addRef(digest, name);
+      const use = tables.uses.get(digest);
+      if (use) void tables.uses.put(digest, { size: use.size, usedAt: use.usedAt });
+    }
+    for (const digest of old.keys()) {
+      tables.removeManifest(name, digest);
+      tables.removeRef(digest, name);
+    }
+    if (after) void tables.assets.put(name, after);
+    else void tables.assets.remove(name);
+    if (shown(before) !== shown(after)) tables.outdateIndex();
+  }
+
+  private async free(octets: number): Promise<void> {
+    const { tables, limit } = this;
+    const disk = await diskRoom(this.dir);
+    const kept = async (): Promise<number> =>
+      (await this.quarantine.octets()) + (await this.partial());
+    const lack = async (): Promise<number> =>
+      Math.max(
+        tables.totals().octets + (await kept()) + octets - limit,
+        octets + disk.reserve - disk.free,
+      );
+    let missing = await lack();
+    if (missing <= 0) return;
+    await this.uses.flush();
+    const others = await this.kept();
+    const quarantined = await this.quarantine.octets();
+    const evictable = candidates(tables, others).reduce((sum, { size }) => sum + size, 0);
+    if (quarantined + evictable < missing) throw await this.shortage(octets);
+    // What is only kept to be looked at goes before what can still be served.
+    missing -= await this.quarantine.shrink(Math.max(0, quarantined - missing));
+    if (missing <= 0) return;
+    const evicted = await tables.database.transaction(() => {
+      const gone: string[] = [];
+      for (const candidate of candidates(tables, others)) {
+        if (missing <= 0) break;
+        forget(tables, candidate);
+        gone.push(candidate.digest);
+        missing -= candidate.size;
+      }
+      return gone;
+    });
+    for (const digest of evicted) this.reader.forget(digest);
+    await this.flush();
+    await removeDoomed(this.layout, tables);
+    if (missing > 0) throw await this.shortage(octets);
+  }
+
+  private async shortage(needs: number, cause?: unknown): Promise<AgentError> {
+    const { limit, used, evictable } = await this.usage();
+    const disk = await diskRoom(this.dir);
+    return noRoom({ needs, limit, used, evictable, disk, dir: this.dir }, cause);
+  }
+
+  private async kept(): Promise<Kept> {
+    const foreign = await this.index.foreignDigests();
+    return {
+      protected: this.needed(),
+      foreign,
+      busy: (owner) => owner !== undefined && owner !== this.owner && ownerAlive(owner),
+    };
+  }
+
+  private async partial(): Promise<number> {
+    let octets = 0;
+    for (const key of [...this.tables.ingests.getKeys()]) {
+      const info = await stat(path.join(this.layout.ingest, key)).catch(() => undefined);
+      octets += info?.size ?? 0;
+    }
+    return octets;
+  }
+
+  /** One after the other: two that free room at once would both count the same octets. */
+  private alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.removing.then(work);
+    this.removing = result.catch(() => undefined);
+    return result;
+  }
+
+  private indexSoon(): void {
+    const { wanted, written } = this.tables.totals();
+    if (wanted === written || this.indexTimer) return;
+    this.indexTimer = setTimeout(() => {
+      this.indexTimer = undefined;
+      this.flush().then(
+        () => removeDoomed(this.layout, this.tables).catch(() => undefined),
+        // A full disk, say. The next change tries again, and so does the next start.
+        () => undefined,
+      );
+    }, INDEX_DELAY_MS);
+    this.indexTimer.unref();
+  }
+}
+
+/** What `index.json` shows of a record. */
+function shown(asset: AssetRecord | undefined): string {
+  if (!asset) return "";
+  const { versions, current, held, firstSourceDigest } = asset;
+  return JSON.stringify([versions, current, held, firstSourceDigest]);
+}
