@@ -1,7 +1,7 @@
 import { formatIpv4, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { printableCut } from "./printable.ts";
 
-/** The protocols a journal entry can speak of; `agent` is for the agent's own affairs. */
+/** The protocols a journal entry can speak of; `assets` is what is fetched and kept, `agent` the agent's own affairs. */
 export type JournalProtocol =
   | "rarp"
   | "bootp"
@@ -13,15 +13,23 @@ export type JournalProtocol =
   | "mount"
   | "nfs"
   | "http"
+  | "assets"
   | "agent";
 
 /**
  * How a step ended.
  *
  * `answered`: a reply went out. `refused`: a reply that says no went out. `silent`: nothing went out, and `decision` says
- * why. `progress`, `done`, `failed`: a transfer.
+ * why. `progress`, `done`, `failed`: a transfer. `noted`: something that happened without anyone asking.
  */
-export type Outcome = "answered" | "refused" | "silent" | "progress" | "done" | "failed";
+export type Outcome =
+  | "answered"
+  | "refused"
+  | "silent"
+  | "progress"
+  | "done"
+  | "failed"
+  | "noted";
 
 /** One step of one machine's boot. Times are ISO 8601, `ms` and `octets` are what the step cost. */
 export interface JournalEntry {

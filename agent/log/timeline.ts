@@ -7,6 +7,7 @@ const MARKS: Readonly<Record<JournalEntry["outcome"], string>> = {
   progress: "…",
   done: "✓",
   failed: "✗",
+  noted: "·",
 };
 
 /**

@@ -48,6 +48,8 @@ export interface RefusedVersion {
   readonly sinceMs: number;
   /** The file under `quarantine/` where its octets are; absent when there was no room for them. */
   readonly keptAs?: string;
+  /** What the store said of it, so that it is not fetched again only to be refused again. */
+  readonly object?: ObjectVersion;
 }
 
 /** A blob of the cache. */
