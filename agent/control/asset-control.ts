@@ -43,8 +43,15 @@ export function assetControl(input: AssetControlInput): AssetControl {
       for (const spec of specs) keeper.refresh(spec);
       return Promise.resolve(specs.map(({ name }) => name));
     },
-    changed() {
+    async changed(names) {
       keeper.recheck();
+      // Octets may have come for what could not be had so far. Names that the site does not have concern nobody here.
+      const { assets } = await keeper.status();
+      const without = new Set(assets.filter((a) => a.digest === undefined).map(({ name }) => name));
+      for (const name of names ?? without) {
+        const spec = site.assets.get(name);
+        if (spec && without.has(name)) keeper.refresh(spec);
+      }
     },
     async damaged(digests) {
       for (const digest of digests) await keeper.condemn(digest, "`cache verify` found it damaged");

@@ -13,8 +13,8 @@ export interface AssetControl {
   prefetch(names: readonly string[] | undefined): Promise<readonly string[]>;
   /** Asks the stores now. */
   refresh(names: readonly string[] | undefined): Promise<readonly string[]>;
-  /** Another process changed records. */
-  changed(): void;
+  /** Another process changed records: of these assets, or of any. */
+  changed(names: readonly string[] | undefined): Promise<void>;
   /** Another process found these blobs damaged. */
   damaged(digests: readonly string[]): Promise<void>;
   /** Octets that were freed. */
@@ -44,8 +44,8 @@ export function assetRoutes(control: AssetControl): Hono {
     return c.json({ names: await control.refresh(names) });
   });
   app.post("/changed", async (c) => {
-    read(NOTHING, await c.req.text());
-    control.changed();
+    const { names } = read(NAMES, await c.req.text());
+    await control.changed(names);
     return c.json({});
   });
   app.post("/damaged", async (c) => {

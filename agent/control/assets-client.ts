@@ -13,18 +13,19 @@ export class AssetsClient {
     return value(await this.client.get("/assets")) as AgentAssets | undefined;
   }
 
-  /** Rejects with E_USAGE when the agent's site has no such asset. */
-  async prefetch(names: readonly string[]): Promise<boolean> {
-    return this.post("/assets/prefetch", named(names));
+  /** The names that it is about; none where no agent runs. Rejects with E_USAGE when the agent's site has no such asset. */
+  async prefetch(names: readonly string[]): Promise<readonly string[]> {
+    const answer = value(await this.client.post("/assets/prefetch", named(names)));
+    return (answer as { readonly names: readonly string[] } | undefined)?.names ?? [];
   }
 
   async refresh(names: readonly string[]): Promise<boolean> {
     return this.post("/assets/refresh", named(names));
   }
 
-  /** Records were changed. False: there is no agent that has to know. */
-  async changed(): Promise<boolean> {
-    return this.post("/assets/changed", {});
+  /** Records of these assets were changed. False: there is no agent that has to know. */
+  async changed(names: readonly string[]): Promise<boolean> {
+    return this.post("/assets/changed", { names });
   }
 
   async damaged(digests: readonly string[]): Promise<boolean> {

@@ -22,14 +22,7 @@ export type JournalProtocol =
  * `answered`: a reply went out. `refused`: a reply that says no went out. `silent`: nothing went out, and `decision` says
  * why. `progress`, `done`, `failed`: a transfer. `noted`: something that happened without anyone asking.
  */
-export type Outcome =
-  | "answered"
-  | "refused"
-  | "silent"
-  | "progress"
-  | "done"
-  | "failed"
-  | "noted";
+export type Outcome = "answered" | "refused" | "silent" | "progress" | "done" | "failed" | "noted";
 
 /** One step of one machine's boot. Times are ISO 8601, `ms` and `octets` are what the step cost. */
 export interface JournalEntry {

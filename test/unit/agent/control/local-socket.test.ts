@@ -26,8 +26,9 @@ class Asked implements AssetControl {
     this.calls.push(["refresh", names]);
     return Promise.resolve([]);
   }
-  changed(): void {
-    this.calls.push(["changed"]);
+  changed(names: readonly string[] | undefined): Promise<void> {
+    this.calls.push(["changed", names]);
+    return Promise.resolve();
   }
   damaged(digests: readonly string[]): Promise<void> {
     this.calls.push(["damaged", digests]);
@@ -98,8 +99,8 @@ describe("the agent's socket", () => {
       message: `another agent runs with ${stateDir}`,
       cure: expect.stringContaining("--state"),
     });
-    expect(await new AssetsClient(stateDir).changed()).toBe(true);
-    expect(control.calls).toEqual([["changed"]]);
+    expect(await new AssetsClient(stateDir).changed([])).toBe(true);
+    expect(control.calls).toEqual([["changed", []]]);
     expect(existsSync(`${socketPath(stateDir)}.old.${process.pid}`)).toBe(false);
   });
 
@@ -109,7 +110,7 @@ describe("the agent's socket", () => {
     if (what === "a file") writeFileSync(file, "");
     else await leaveBehind(file);
     await open(stateDir);
-    expect(await new AssetsClient(stateDir).changed()).toBe(true);
+    expect(await new AssetsClient(stateDir).changed([])).toBe(true);
   });
 
   it("of several agents that start at once over a dead one's, lets one win", async () => {
@@ -117,7 +118,7 @@ describe("the agent's socket", () => {
     await leaveBehind(socketPath(stateDir));
     const started = await Promise.allSettled([open(stateDir), open(stateDir)]);
     expect(started.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
-    expect(await new AssetsClient(stateDir).changed()).toBe(true);
+    expect(await new AssetsClient(stateDir).changed([])).toBe(true);
   });
 
   it("refuses a folder whose path is too long for a socket", async () => {
@@ -199,10 +200,10 @@ describe("without an agent", () => {
     expect(await new LocalClient(stateDir).get("/assets")).toBe(NO_AGENT);
     const client = new AssetsClient(stateDir);
     expect(await client.status()).toBeUndefined();
-    expect(await client.changed()).toBe(false);
+    expect(await client.changed([])).toBe(false);
     expect(await client.collect()).toBeUndefined();
     await leaveBehind(socketPath(stateDir));
-    expect(await client.changed()).toBe(false);
+    expect(await client.changed([])).toBe(false);
   });
 
   it.each([
@@ -215,7 +216,7 @@ describe("without an agent", () => {
     const server = createServer((socket) => socket.once("data", () => socket.end(answer)));
     await new Promise<void>((resolve) => server.listen(socketPath(stateDir), resolve));
     onTestFinished(() => void server.close());
-    await expect(new AssetsClient(stateDir).changed()).rejects.toMatchObject({
+    await expect(new AssetsClient(stateDir).changed([])).rejects.toMatchObject({
       code: "E_CACHE",
       message: expect.stringContaining(words),
     });
