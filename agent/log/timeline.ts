@@ -19,7 +19,9 @@ export function timelineLine(e: JournalEntry): string {
   const clock = e.time.slice(11, 23);
   const who = (e.machine ?? e.mac ?? e.address ?? "agent").padEnd(12);
   const words = [e.event];
-  if (e.outcome === "done" || e.outcome === "failed") words.push(amount(e));
+  const transferred = e.outcome === "done" || e.outcome === "failed";
+  // Of an asset that could not be had the attempts are not counted.
+  if (transferred && (e.protocol !== "assets" || e.octets > 0)) words.push(amount(e));
   if (e.reply !== null) words.push(e.reply);
   else if (e.outcome === "silent") words.push("no answer");
   return `${clock} ${who} ${e.protocol.padEnd(10)} ${MARKS[e.outcome]} ${words.join(": ")} (${e.decision})`;

@@ -274,6 +274,7 @@ export class KeptAsset implements Slot {
     };
     this.touchedMs = Number.NEGATIVE_INFINITY;
     if (version) {
+      if (!this.repair) this.failure = undefined;
       if (before) this.reportSwitch(before, version);
       if (this.known?.current !== version.digest) {
         this.host.background(this.recordCurrent(version.digest));

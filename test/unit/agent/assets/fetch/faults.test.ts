@@ -290,6 +290,8 @@ describe("damage on disk", () => {
     expect(await rig.served(slot)).toEqual(NEW);
     source.failure = unreachable();
     rig.cache.found(sha256(NEW));
+    // As long as it may come back, nobody gets another one.
+    expect(isWait(slot.current())).toBe(true);
     expect(await rig.served(slot)).toEqual(OLD);
     source.failure = undefined;
     await rig.pass(1_000);

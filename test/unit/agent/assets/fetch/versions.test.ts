@@ -222,6 +222,26 @@ describe("a published list", () => {
     expect(rig.events("refused")[0]).toContain(`the published list says ${sha256(OLD)}`);
   });
 
+  it("is read from its store", async () => {
+    const rig = new Rig({
+      openSource: (spec) => {
+        const source = rig.sources.get(spec.kind === "http" ? spec.url : "");
+        if (!source) throw new Error("no such source");
+        return source;
+      },
+      publishedDigest: async (list, fetchText) => {
+        expect(list.entry).toBe("x");
+        return Buffer.from(await fetchText(list.source)).toString();
+      },
+    });
+    rig.source("list", Buffer.from(sha256(OLD)));
+    rig.source("a", OLD);
+    const list = { kind: "http", url: "list", access: {} } as const;
+    const slot = rig.slot("kernel", ["a"], { checksums: { source: list, entry: "x" } });
+    expect(await rig.served(slot)).toEqual(OLD);
+    expect(rig.sources.get("list")?.opens).toEqual([0]);
+  });
+
   it("that is not good lets nothing be fetched", async () => {
     const { AgentError } = await import("../../../../../agent/errors.ts");
     const rig = new Rig();
