@@ -105,6 +105,9 @@ interface FrameState {
   e: number;
 }
 
+/** Octets that come out at least between two moves of the window. */
+const LEAST_ROOM = 4 * 1024 * 1024;
+
 /** What fzstd moves instead of a window. */
 const DUMMY = new Uint8Array(MAX_BLOCK);
 
@@ -112,8 +115,8 @@ const DUMMY = new Uint8Array(MAX_BLOCK);
  * The octets that a frame may refer back to.
  *
  * fzstd makes all of a frame's window at once, and moves all of it along with every block of 128 KiB: 128 MiB take 20 ms here
- * and far more on a Pi. So they are kept here, in memory that grows to twice the window and is moved once a window; fzstd is
- * lent the place where they are.
+ * and far more on a Pi. So they are kept here, in memory that is a quarter longer, and moved only when that is full; fzstd is lent the
+ * place where they are.
  */
 class History {
   private readonly window: number;
@@ -141,12 +144,13 @@ class History {
     this.end += block.length;
   }
 
-  /** Makes room for a block. */
+  /** Makes room for a block: once as much memory as the frame can need, then by moving the window to its beginning. */
   private makeRoom(): void {
     const { octets, window } = this;
-    const most = 2 * window + MAX_BLOCK;
+    const most = window + Math.max(window >> 2, LEAST_ROOM) + MAX_BLOCK;
     if (octets.length < most) {
-      this.octets = new Uint8Array(Math.min(most, 2 * octets.length));
+      // Of large memory only what was written to is really there.
+      this.octets = new Uint8Array(most);
       this.octets.set(octets.subarray(0, this.end));
     } else {
       octets.copyWithin(0, this.end - window, this.end);

@@ -109,6 +109,25 @@ describe("ISO 9660", () => {
     expect(await unpack(fixture("joliet.iso"), { extract: "boot/vmlinuz" })).toBe(PAYLOAD);
   });
 
+  it("a file of several parts is joined", async () => {
+    const image = Buffer.from(fixture("plain.iso"));
+    const at = image.indexOf("VMLINUZ.;1") - 33;
+    const record = Buffer.from(image.subarray(at, at + (image[at] ?? 0)));
+    const block = record.readUInt32LE(2);
+    const first = Buffer.from(record);
+    first.writeUInt32LE(2_048, 10);
+    first[25] = 0x80;
+    const second = Buffer.from(record);
+    second.writeUInt32LE(block + 1, 2);
+    second.writeUInt32LE(PAYLOAD.length - 2_048, 10);
+    // The other file of the folder goes.
+    const parts = Buffer.concat([first, second]);
+    parts.copy(image, at);
+    image.fill(0, at + parts.length, (Math.floor(at / 2_048) + 1) * 2_048);
+    expect(await unpack(image, { extract: "boot/vmlinuz" })).toBe(PAYLOAD);
+    expect(await refusal(image, { extract: "boot/vmlinuz.gz" })).toContain("is not in the archive");
+  });
+
   it("directories that lie within each other are gone through once", async () => {
     const circle = Buffer.from(full);
     // Every directory record but the first ones becomes one of the root.
@@ -162,6 +181,60 @@ describe("what cannot be had", () => {
     expect(await refusal(fixture("sample.zip"), treatment, { maxOctets: 100 })).toContain(
       "grows beyond 100 octets",
     );
+  });
+});
+
+describe("links", () => {
+  const header = (path: string, mode: number, inode: number, links: number, content: string) => {
+    const numbers = [inode, mode, 0, 0, links, 0, content.length, 0, 0, 0, 0, path.length + 1, 0];
+    const head = `070701${numbers.map((n) => n.toString(16).padStart(8, "0")).join("")}${path}\0`;
+    const pad = (text: string): string => text + "\0".repeat((4 - (text.length & 3)) & 3);
+    return pad(head) + pad(content);
+  };
+  const cpio = (...entries: readonly string[]): Uint8Array =>
+    Buffer.from([...entries, header("TRAILER!!!", 0, 0, 1, "")].join(""));
+
+  it("more than forty are refused", async () => {
+    const chain = Array.from({ length: 50 }, (_, i) =>
+      header(`l${i}`, 0o120777, i, 1, `l${i + 1}`),
+    );
+    const archive = cpio(...chain, header("l50", 0o100644, 50, 1, "end"));
+    expect(await refusal(archive, { extract: "l0" })).toBe(
+      "sample: l0 leads through more than 40 links",
+    );
+    expect(await unpack(archive, { extract: "l20" })).toBe("end");
+  });
+
+  it.each(["first", "second", "third"])(
+    "%s of three names has the octets of any of them",
+    async (extract) => {
+      for (const holder of ["first", "second", "third"]) {
+        const archive = cpio(
+          ...["first", "second", "third"].map((name) =>
+            header(name, 0o100644, 7, 3, name === holder ? "octets" : ""),
+          ),
+          header("other", 0o100644, 8, 1, "other"),
+        );
+        expect(await unpack(archive, { extract })).toBe("octets");
+      }
+    },
+  );
+
+  it("a device is not read", async () => {
+    const archive = cpio(header("dev/console", 0o020600, 1, 1, ""));
+    expect(await refusal(archive, { extract: "dev/console" })).toBe(
+      "sample: dev/console is a device, a pipe or a socket",
+    );
+  });
+
+  it("ten names at most are told, the nearest first", async () => {
+    const names = Array.from({ length: 500 }, (_, i) =>
+      header(`some/file-${i}`, 0o100644, i, 1, "x"),
+    );
+    const archive = cpio(...names, header("else/vmlinuz", 0o100644, 900, 1, "x"));
+    const message = await refusal(archive, { extract: "boot/vmlinuz" });
+    expect(message).toContain("the nearest in it: else/vmlinuz, some/file-");
+    expect(message.split(", ").length).toBeLessThanOrEqual(12);
   });
 });
 
