@@ -1,6 +1,6 @@
 import { AgentError } from "../../errors.ts";
 import { printableCut } from "../../log/printable.ts";
-import { type FoundFile, scanLayer } from "./oci-layer-scan.ts";
+import { type FoundFile, type LayerRequest, scanLayer } from "./oci-layer-scan.ts";
 import type { Descriptor } from "./oci-manifest.ts";
 import { imagePath, linkTarget } from "./oci-path.ts";
 import type { OciRepository } from "./oci-store.ts";
@@ -22,13 +22,13 @@ export async function openLayerFile(
   repository: OciRepository,
   layers: readonly Descriptor[],
   path: string,
-  signal: AbortSignal,
+  request: LayerRequest,
 ): Promise<FoundFile> {
   const downward = layers.toReversed();
   let wanted = imagePath(path) ?? "";
   let start = 0;
   for (let hop = 0; hop <= HOPS; hop++) {
-    const found = await search(repository, downward.slice(start), wanted, signal);
+    const found = await search(repository, downward.slice(start), wanted, request);
     switch (found.what) {
       case "file":
         return found.file;
@@ -59,12 +59,12 @@ async function search(
   repository: OciRepository,
   downward: readonly Descriptor[],
   wanted: string,
-  signal: AbortSignal,
+  request: LayerRequest,
 ): Promise<Found> {
   /** Folders on the way that layers above have: a link of that name below is hidden by them. */
   const folders = new Set<string>();
   for (const [depth, layer] of downward.entries()) {
-    const scan = await scanLayer(repository, layer, wanted, signal);
+    const scan = await scanLayer(repository, layer, wanted, request);
     switch (scan.what) {
       case "file":
         return scan;

@@ -7,6 +7,7 @@ import type { Descriptor } from "./oci-manifest.ts";
 import { hides, imagePath, leadsTo } from "./oci-path.ts";
 import type { OciRepository } from "./oci-store.ts";
 import { unpack } from "./oci-unpack.ts";
+import type { OpenRequest } from "./source.ts";
 
 /** A file inside a layer. */
 export interface FoundFile {
@@ -14,6 +15,9 @@ export interface FoundFile {
   /** The file; ends only after the rest of its layer was read and the layer's digest was right, else throws E_STORE_BROKEN. */
   readonly octets: AsyncIterable<Uint8Array>;
 }
+
+/** How layers are read: until when, and who is told that they come. */
+export type LayerRequest = Pick<OpenRequest, "signal" | "heard">;
 
 /** What one layer says about a path. */
 export type Scan =
@@ -31,11 +35,11 @@ export async function scanLayer(
   repository: OciRepository,
   layer: Descriptor,
   wanted: string,
-  signal: AbortSignal,
+  { signal, heard }: LayerRequest,
 ): Promise<Scan> {
   const blob = await repository.blob(layer, 0, signal);
   const reader = new LayerReader(
-    new VerifiedLayer(blob.octets, layer, repository.label),
+    new VerifiedLayer(blob.octets, layer, repository.label, heard),
     `${repository.label}: layer ${layer.digest}`,
     wanted,
   );

@@ -8,13 +8,20 @@ export class VerifiedLayer {
   private readonly hash = createHash("sha256");
   private readonly layer: Descriptor;
   private readonly label: string;
+  private readonly heard: ((octets: number) => void) | undefined;
   private ended = false;
 
-  /** `label`: of the repository, for errors. */
-  constructor(octets: AsyncIterable<Uint8Array>, layer: Descriptor, label: string) {
+  /** `label`: of the repository, for errors. `heard`: told of each piece that comes. */
+  constructor(
+    octets: AsyncIterable<Uint8Array>,
+    layer: Descriptor,
+    label: string,
+    heard?: (octets: number) => void,
+  ) {
     this.iterator = octets[Symbol.asyncIterator]();
     this.layer = layer;
     this.label = label;
+    this.heard = heard;
   }
 
   /** Octets not read yet. Who stops listening can have the rest read by `finish`. */
@@ -26,6 +33,7 @@ export class VerifiedLayer {
         return;
       }
       this.hash.update(value);
+      this.heard?.(value.length);
       yield value;
     }
   }

@@ -69,7 +69,7 @@ export class OciObject implements Source {
     const version = this.versionOf(resolved);
     if (pick.by === "path") {
       const { layers } = resolved;
-      const file = await openLayerFile(this.repository, layers, pick.path, signal);
+      const file = await openLayerFile(this.repository, layers, pick.path, request);
       return { from: 0, version: { ...version, size: file.size }, octets: file.octets };
     }
     const layer = pickLayer(resolved.layers, pick, this.repository.label);

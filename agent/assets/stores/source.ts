@@ -26,6 +26,11 @@ export interface OpenRequest {
   readonly version?: ObjectVersion;
   /** Ends the transfer; its reader then gets the signal's reason. */
   readonly signal: AbortSignal;
+  /**
+   * Called with octets that the store sent and that do not show in `octets`, before or after the object's own: an image that is
+   * searched for a file can take minutes, and its store is alive meanwhile. May be called often.
+   */
+  readonly heard?: (octets: number) => void;
 }
 
 export interface OpenObject {

@@ -29,7 +29,7 @@ async function imageOf(...layers: readonly (readonly TarEntry[])[]): Promise<Ima
 
 async function read({ repository, layers }: Image, path: string): Promise<Buffer> {
   const { signal } = new AbortController();
-  const file = await openLayerFile(repository, layers, path, signal);
+  const file = await openLayerFile(repository, layers, path, { signal });
   const octets = await collected(file.octets);
   expect(octets.length).toBe(file.size);
   return octets;
@@ -113,6 +113,26 @@ describe("a file inside layers", () => {
     const image = await imageOf([["a/b", "below"]], [["a", "a file"]]);
     await expect(read(image, "a/b")).rejects.toMatchObject({ code: "E_STORE_MISSING" });
   });
+});
+
+it("says that octets come while it searches, and after the file", async () => {
+  const box = new BlobBox();
+  const entries: TarEntry[] = [
+    ["x", BIG],
+    ["a", "1"],
+    ["z", BIG],
+  ];
+  // Not compressed, so that it does not all fit into what streams hold.
+  const layer = box.add(await tarOf(entries), "application/vnd.oci.image.layer.v1.tar");
+  let heard = 0;
+  const { signal } = new AbortController();
+  const request = { signal, heard: (octets: number) => (heard += octets) };
+  const file = await openLayerFile(new MemoryRepository(box), [layer], "a", request);
+  const before = heard;
+  expect(before).toBeGreaterThan(BIG.length);
+  expect(before).toBeLessThan(layer.size);
+  await collected(file.octets);
+  expect(heard).toBe(layer.size);
 });
 
 describe("whiteouts", () => {
@@ -260,13 +280,13 @@ describe("layers that are not what they say", () => {
     ];
     const repository = new MemoryRepository(box);
     const { signal } = new AbortController();
-    const file = await openLayerFile(repository, wrong, "a", signal);
+    const file = await openLayerFile(repository, wrong, "a", { signal });
     await expect(collected(file.octets)).rejects.toMatchObject({
       code: "E_STORE_BROKEN",
       message: expect.stringContaining("has the digest"),
     });
     // Nor do they tell that a file is not there.
-    await expect(openLayerFile(repository, wrong, "c", signal)).rejects.toMatchObject({
+    await expect(openLayerFile(repository, wrong, "c", { signal })).rejects.toMatchObject({
       code: "E_STORE_BROKEN",
     });
     expect(repository.closed).toHaveLength(2);
@@ -336,7 +356,7 @@ describe("layers that are not what they say", () => {
           throw failure;
         })(),
       });
-      const reading = openLayerFile(repository, [layer ?? plain], "a", signal).then((file) =>
+      const reading = openLayerFile(repository, [layer ?? plain], "a", { signal }).then((file) =>
         collected(file.octets),
       );
       await expect(reading).rejects.toBe(failure);
@@ -349,7 +369,7 @@ describe("layers that are not what they say", () => {
       ["b", BIG],
     ]);
     const { signal } = new AbortController();
-    const file = await openLayerFile(image.repository, image.layers, "a", signal);
+    const file = await openLayerFile(image.repository, image.layers, "a", { signal });
     for await (const _ of file.octets) break;
     expect(image.repository.closed).toHaveLength(1);
   });

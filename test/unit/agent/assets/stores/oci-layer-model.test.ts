@@ -104,7 +104,7 @@ it("finds what unpacking all layers would give", async () => {
       const expected = unpackAll(given);
       const { signal } = new AbortController();
       for (const path of PATHS) {
-        const found = await openLayerFile(repository, made, path, signal).then(
+        const found = await openLayerFile(repository, made, path, { signal }).then(
           async ({ octets }) => (await collected(octets)).toString(),
           (error: unknown) => (error instanceof AgentError ? error.code : error),
         );
