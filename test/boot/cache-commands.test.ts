@@ -138,12 +138,15 @@ async function twoVersions(): Promise<Standing> {
 
 /** Waits until vmlinuz is served in this version. */
 async function serves({ digest }: Standing, wanted: string): Promise<void> {
+  let asking: Promise<void> | undefined;
   let served: string | undefined;
   await until(`${wanted} to be served`, () => {
-    void digest("vmlinuz").then((now) => {
-      served = now;
-    });
-    return served === wanted;
+    if (served !== wanted)
+      asking ??= digest("vmlinuz").then((now) => {
+        served = now;
+        asking = undefined;
+      });
+    return served === wanted && asking === undefined;
   });
 }
 

@@ -1,9 +1,9 @@
-import { AgentError } from "../../errors.ts";
 import type { SourceSpec } from "../../site/site.ts";
 import { FileSource } from "./file-source.ts";
 import { FolderSource } from "./folder-source.ts";
 import { HttpSource } from "./http-source.ts";
 import { ociSource } from "./oci-source.ts";
+import { S3Source } from "./s3-source.ts";
 import type { Source } from "./source.ts";
 import type { StoreEnvironment } from "./store-environment.ts";
 
@@ -20,7 +20,7 @@ const OPENERS: { readonly [K in SourceKind]: Opener<K> } = {
   file: ({ file }) => new FileSource(file),
   folder: ({ folder, match }) => new FolderSource(folder, match),
   http: (spec, env) => new HttpSource(spec, env),
-  s3: () => notBuiltIn("s3"),
+  s3: (spec, env) => new S3Source(spec, env),
   oci: ociSource,
 };
 
@@ -29,8 +29,4 @@ export function openSource(spec: SourceSpec, env: StoreEnvironment): Source {
   // Each opener takes its own kind, which is the one it is found by.
   const open = OPENERS[spec.kind] as (spec: SourceSpec, env: StoreEnvironment) => Source;
   return open(spec, env);
-}
-
-function notBuiltIn(kind: SourceKind): never {
-  throw new AgentError("E_USAGE", `stores of kind ${kind} are not built in`);
 }

@@ -35,9 +35,10 @@ interface Run {
 }
 
 function cache(args: readonly string[], env: Readonly<Record<string, string>> = {}): Run {
+  const { PATH } = process.env;
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, "cache", ...args], {
     encoding: "utf8",
-    env: { PATH: process.env["PATH"], ...env },
+    env: { PATH, ...env },
   });
   return { status, stdout, stderr };
 }

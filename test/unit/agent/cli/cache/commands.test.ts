@@ -4,9 +4,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { openDiskCache } from "../../../../../agent/assets/cache/disk-cache.ts";
 import type { AssetRecord } from "../../../../../agent/assets/cache/records.ts";
 import { parseSite } from "../../../../../agent/site/load.ts";
+import { noise } from "../../../../support/filled-cache.ts";
 import { sha256 } from "../../../../support/memory-cache.ts";
 import { tempDir } from "../../../../support/temp-dir.ts";
-import { noise } from "../../assets/cache/filled.ts";
 import { jsonLines, type Run, runCache } from "./run.ts";
 
 const OLD = noise(300_000, 1);
