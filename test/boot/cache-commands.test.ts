@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
@@ -248,6 +248,45 @@ describe("pilotlight cache beside an agent that runs", () => {
       expect.arrayContaining([newer, initrd]),
     );
     expect(await digest("vmlinuz")).toBe(newer);
+  });
+});
+
+describe("pilotlight cache prefetch without an agent", () => {
+  it("is stopped by Ctrl-C, says that it can go on, and goes on where it was", async () => {
+    const { url, waiting } = await slowStore();
+    const site = path.join(dir, "site.yaml");
+    writeFileSync(
+      site,
+      `site: x\nnetwork: { address: 10.0.0.1/24 }\nassets:\n  vmlinuz: { url: "${url}" }\n`,
+    );
+    const args = [MAIN, "cache", "prefetch", "--site", site, "--state", state];
+    const child = spawn(process.execPath, args);
+    let stderr = "";
+    child.stderr.on("data", (piece: Buffer) => {
+      stderr += piece.toString();
+    });
+    const first = await until("a request to the store", () => waiting[0]);
+    first.writeHead(200, { "content-length": OLD.length, etag: '"1"' });
+    first.write(OLD.subarray(0, 1_200_000));
+    const partial = path.join(state, "cache", "ingest");
+    await until("octets on disk", () =>
+      readdirSync(partial).some((file) => statSync(path.join(partial, file)).size >= 1_000_000),
+    );
+    child.kill("SIGINT");
+    expect(await once(child, "close")).toEqual([1, null]);
+    expect(stderr).toContain("what was half fetched is gone on with");
+
+    const again = pilotlight("prefetch", "vmlinuz", "vmlinuz", "--site", site);
+    const second = await until("another request", () => waiting[1]);
+    const [, from = "0"] = /^bytes=(\d+)-$/.exec(second.req.headers.range ?? "") ?? [];
+    expect(Number(from)).toBeGreaterThanOrEqual(1_000_000);
+    second.writeHead(206, {
+      "content-range": `bytes ${from}-${OLD.length - 1}/${OLD.length}`,
+      "content-length": OLD.length - Number(from),
+      etag: '"1"',
+    });
+    second.end(OLD.subarray(Number(from)));
+    expect(await again).toMatchObject({ status: 0, stderr: "" });
   });
 });
 

@@ -24,9 +24,10 @@ export interface PrefetchOptions extends CacheOptions {
 /** `pilotlight cache prefetch`: fetches what is missing, and waits until it is there or cannot be had. */
 export async function prefetch(
   context: CacheContext,
-  names: readonly string[],
+  named: readonly string[],
   options: PrefetchOptions,
 ): Promise<void> {
+  const names = [...new Set(named)];
   const stop = new AbortController();
   context.host.onStopSignal(() => stop.abort());
   const settled = (outcome: Outcome): void => tell(context, outcome, options);
@@ -49,7 +50,7 @@ export async function prefetch(
       });
     }
     const site = await loadSite(options.site);
-    wanted = names.length === 0 ? [...site.assets.keys()] : [...new Set(names)];
+    wanted = names.length === 0 ? [...site.assets.keys()] : names;
     outcomes = await here(site, wanted, common);
   }
   const missing = wanted.length - outcomes.length;
