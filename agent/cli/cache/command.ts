@@ -1,15 +1,11 @@
 import { Command } from "commander";
 import type { CommandHost } from "../host.ts";
-import { type AddOptions, addFile } from "./add.ts";
-import { type CacheOptions, cacheContext } from "./context.ts";
-import { exportAssets } from "./export.ts";
-import { collectGarbage } from "./gc.ts";
-import { listAssets } from "./ls.ts";
-import { type PinOptions, pin, type RollbackOptions, rollback } from "./pin.ts";
-import { type PrefetchOptions, prefetch } from "./prefetch.ts";
-import { type PushOptions, push } from "./push.ts";
-import { type StatusOptions, showStatus } from "./status.ts";
-import { verify } from "./verify.ts";
+import type { AddOptions } from "./add.ts";
+import type { CacheContext, CacheOptions } from "./context.ts";
+import type { PinOptions, RollbackOptions } from "./pin.ts";
+import type { PrefetchOptions } from "./prefetch.ts";
+import type { PushOptions } from "./push.ts";
+import type { StatusOptions } from "./status.ts";
 
 /** `pilotlight cache`: looks after the assets, with or without an agent that runs. */
 export function cacheCommand(host: CommandHost): Command {
@@ -36,6 +32,12 @@ export function cacheCommand(host: CommandHost): Command {
   return cache;
 }
 
+/** The cache and the stores are loaded when a command needs them, and not for every `pilotlight`. */
+async function context(host: CommandHost, options: CacheOptions): Promise<CacheContext> {
+  const { cacheContext } = await import("./context.ts");
+  return cacheContext(host, options);
+}
+
 function common(command: Command, example: string): Command {
   return command
     .option(
@@ -50,16 +52,20 @@ function ls(host: CommandHost): Command {
   return common(new Command("ls"), "pilotlight cache ls talos-kernel")
     .description("List the assets; with names, all versions of these.")
     .argument("[name...]", "assets")
-    .action((names: string[], options: CacheOptions) =>
-      listAssets(cacheContext(host, options), names, options),
-    );
+    .action(async (names: string[], options: CacheOptions) => {
+      const { listAssets } = await import("./ls.ts");
+      await listAssets(await context(host, options), names, options);
+    });
 }
 
 function status(host: CommandHost): Command {
   return common(new Command("status"), "pilotlight cache status --watch")
     .description("How full it is, what is being fetched, and what cannot be had or refreshed.")
     .option("--watch", "go on until Ctrl-C")
-    .action((options: StatusOptions) => showStatus(cacheContext(host, options), options));
+    .action(async (options: StatusOptions) => {
+      const { showStatus } = await import("./status.ts");
+      await showStatus(await context(host, options), options);
+    });
 }
 
 function prefetchCommand(host: CommandHost): Command {
@@ -67,24 +73,29 @@ function prefetchCommand(host: CommandHost): Command {
     .description("Fetch what is missing, and wait until it is there.")
     .argument("[name...]", "assets (default: all of the site)")
     .option("--site <file>", "the site file, where no agent runs")
-    .action((names: string[], options: PrefetchOptions) =>
-      prefetch(cacheContext(host, options), names, options),
-    );
+    .action(async (names: string[], options: PrefetchOptions) => {
+      const { prefetch } = await import("./prefetch.ts");
+      await prefetch(await context(host, options), names, options);
+    });
 }
 
 function verifyCommand(host: CommandHost): Command {
   return common(new Command("verify"), "pilotlight cache verify")
     .description("Read everything, and take out what is damaged; an agent fetches it again.")
     .argument("[name...]", "assets (default: all)")
-    .action((names: string[], options: CacheOptions) =>
-      verify(cacheContext(host, options), names, options),
-    );
+    .action(async (names: string[], options: CacheOptions) => {
+      const { verify } = await import("./verify.ts");
+      await verify(await context(host, options), names, options);
+    });
 }
 
 function gc(host: CommandHost): Command {
   return common(new Command("gc"), "pilotlight cache gc")
     .description("Remove what nothing refers to: old sources, broken transfers, old quarantine.")
-    .action((options: CacheOptions) => collectGarbage(cacheContext(host, options), options));
+    .action(async (options: CacheOptions) => {
+      const { collectGarbage } = await import("./gc.ts");
+      await collectGarbage(await context(host, options), options);
+    });
 }
 
 function pinCommand(host: CommandHost): Command {
@@ -93,9 +104,10 @@ function pinCommand(host: CommandHost): Command {
     .argument("<name>", "the asset")
     .argument("[digest]", "the beginning of a version's digest (default: the one served now)")
     .option("--release", "let the site decide again")
-    .action((name: string, prefix: string | undefined, options: PinOptions) =>
-      pin(cacheContext(host, options), name, prefix, options),
-    );
+    .action(async (name: string, prefix: string | undefined, options: PinOptions) => {
+      const { pin } = await import("./pin.ts");
+      await pin(await context(host, options), name, prefix, options);
+    });
 }
 
 function rollbackCommand(host: CommandHost): Command {
@@ -103,9 +115,10 @@ function rollbackCommand(host: CommandHost): Command {
     .description("Serve the version before, and hold it.")
     .argument("<name>", "the asset")
     .option("--to <digest>", "the beginning of another version's digest")
-    .action((name: string, options: RollbackOptions) =>
-      rollback(cacheContext(host, options), name, options),
-    );
+    .action(async (name: string, options: RollbackOptions) => {
+      const { rollback } = await import("./pin.ts");
+      await rollback(await context(host, options), name, options);
+    });
 }
 
 function add(host: CommandHost): Command {
@@ -113,9 +126,10 @@ function add(host: CommandHost): Command {
     .description("Put a local file into the cache, as if it had been fetched.")
     .argument("<file>", "the file")
     .requiredOption("--name <asset>", "the asset that it is a version of")
-    .action((file: string, options: AddOptions) =>
-      addFile(cacheContext(host, options), file, options),
-    );
+    .action(async (file: string, options: AddOptions) => {
+      const { addFile } = await import("./add.ts");
+      await addFile(await context(host, options), file, options);
+    });
 }
 
 function pushCommand(host: CommandHost): Command {
@@ -135,9 +149,10 @@ function pushCommand(host: CommandHost): Command {
       "after",
       "\nWithout --site, access is taken from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,\nAWS_ENDPOINT_URL; REGISTRY_USERNAME, REGISTRY_PASSWORD.",
     )
-    .action((target: string, files: string[], options: PushOptions) =>
-      push(host, target, files, options),
-    );
+    .action(async (target: string, files: string[], options: PushOptions) => {
+      const { push } = await import("./push.ts");
+      await push(host, target, files, options);
+    });
 }
 
 function exportCommand(host: CommandHost): Command {
@@ -145,9 +160,10 @@ function exportCommand(host: CommandHost): Command {
     .description("Copy what is served into a folder, as an OCI image layout.")
     .argument("<dir>", "the folder")
     .argument("[name...]", "assets (default: all)")
-    .action((dir: string, names: string[], options: CacheOptions) =>
-      exportAssets(cacheContext(host, options), dir, names, options),
-    );
+    .action(async (dir: string, names: string[], options: CacheOptions) => {
+      const { exportAssets } = await import("./export.ts");
+      await exportAssets(await context(host, options), dir, names, options);
+    });
 }
 
 function more(value: string, before: readonly string[]): readonly string[] {
