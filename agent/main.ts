@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
+import { cacheCommand } from "./cli/cache/command.ts";
 import { checkCommand } from "./cli/check.ts";
 import { decodeCommand } from "./cli/decode.ts";
 import type { CommandHost } from "./cli/host.ts";
@@ -41,13 +42,17 @@ const program = new Command("pilotlight")
   .exitOverride()
   .addCommand(serveCommand(host))
   .addCommand(checkCommand(host))
+  .addCommand(cacheCommand(host))
   .addCommand(simCommand(host))
   .addCommand(labCommand(host))
   .addCommand(decodeCommand(host))
   .addCommand(replayCommand(host));
 
 // addCommand leaves these to the command: without them Commander itself would end the process, with status 1.
-for (const command of program.commands) command.copyInheritedSettings(program);
+for (const command of program.commands) {
+  command.copyInheritedSettings(program);
+  for (const sub of command.commands) sub.copyInheritedSettings(program);
+}
 
 // A pipe that is closed early (`… | head`) is no error of ours.
 process.stdout.on("error", () => process.exit(EXIT_FAILED));

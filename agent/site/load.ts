@@ -43,15 +43,20 @@ export function parseSite(
  *   array of {@link SiteProblem}
  */
 export async function loadSite(file: string): Promise<Site> {
-  const { site, problems } = parseSite(await readText(file), file);
+  const { site, problems } = parseSite(await readSiteText(file), file);
   if (site !== undefined) return site;
-  const count = problems.length === 1 ? "1 mistake" : `${problems.length} mistakes`;
-  throw new AgentError("E_SITE_INVALID", `${file} has ${count}\n\n${formatProblems(problems)}\n`, {
-    cause: problems,
-  });
+  throw invalidSite(file, problems);
 }
 
-async function readText(file: string): Promise<string> {
+/** The error about a site file with mistakes. */
+export function invalidSite(file: string, problems: readonly SiteProblem[]): AgentError {
+  const count = problems.length === 1 ? "1 mistake" : `${problems.length} mistakes`;
+  const message = `${file} has ${count}\n\n${formatProblems(problems)}\n`;
+  return new AgentError("E_SITE_INVALID", message, { cause: problems });
+}
+
+/** The text of a site file. Rejects with E_SITE_READ. */
+export async function readSiteText(file: string): Promise<string> {
   let octets: Uint8Array;
   try {
     octets = await readFile(file);

@@ -106,7 +106,7 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
 
   /** Records were changed by another process (a rollback): what is served follows at once. */
   recheck(): void {
-    for (const asset of this.assets.values()) if (asset.record) asset.reread();
+    for (const asset of this.assets.values()) asset.reread();
   }
 
   /** A blob turned out to be damaged: it is taken out, and fetched again if it is needed. */
@@ -239,7 +239,7 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
       this.origins.set(key, origin);
     }
     this.originOf.set(asset, origin);
-    origin.add(asset, sources, this.o.local?.(spec));
+    origin.add(asset, sources, () => this.o.local?.(spec));
     for (const { id } of sources) {
       const origins = this.bySource.get(id) ?? new Set();
       this.bySource.set(id, origins.add(origin));

@@ -39,7 +39,8 @@ export class Origin implements Job {
   /** The blob that is being unpacked or is about to be. */
   inUse: string | undefined;
   private readonly host: OriginHost;
-  private local: Source | undefined;
+  /** Asked each time: another program may put something there at any moment. */
+  private readonly locals: (() => Source | undefined)[] = [];
   private lastFailure = "";
   /** Assets that were told in this run why they could not be had. */
   private readonly told = new Set<KeptAsset>();
@@ -55,9 +56,9 @@ export class Origin implements Job {
   }
 
   /** One more asset that is made of it. */
-  add(asset: KeptAsset, sources: readonly Source[], local: Source | undefined): void {
+  add(asset: KeptAsset, sources: readonly Source[], local: () => Source | undefined): void {
     this.assets.push(asset);
-    this.local ??= local;
+    this.locals.push(local);
     for (const source of sources) {
       if (!this.sources.some((s) => s.id === source.id)) this.sources.push(source);
     }
@@ -209,7 +210,21 @@ export class Origin implements Job {
   private candidates(filling: boolean): readonly Source[] {
     const { mirrors, clock } = this.host.o;
     const ordered = mirrors.order(this.sources, clock.now());
-    return filling && this.local ? [this.local, ...ordered] : ordered;
+    const local = filling ? this.local() : undefined;
+    return local ? [local, ...ordered] : ordered;
+  }
+
+  /** The first place on this host that has it. One that cannot be understood has nothing, and the stores are asked. */
+  private local(): Source | undefined {
+    for (const local of this.locals) {
+      try {
+        const source = local();
+        if (source) return source;
+      } catch (error) {
+        if (!(error instanceof AgentError)) throw error;
+      }
+    }
+    return undefined;
   }
 
   private pull(assets: readonly KeptAsset[], signal: AbortSignal, moved: () => void): Pull {

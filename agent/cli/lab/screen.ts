@@ -1,6 +1,7 @@
 import { octetsText } from "../../log/timeline.ts";
+import { barLine } from "../progress-bar.ts";
 import type { MachineRun, TimelineStep, Transfer } from "./machine-run.ts";
-import { type Cell, endToWidth, paint, toWidth } from "./paint.ts";
+import { type Cell, paint, toWidth } from "./paint.ts";
 
 /** Where the screen is drawn. */
 export interface ScreenSize {
@@ -93,20 +94,15 @@ export function stepText(step: TimelineStep, startMs: number): string {
 
 /** "netbsd        ━━━━━━━─────  3.14 of 6.00 MB  9.81 MB/s"; without a known size the bar is empty until the end. */
 export function barCell(t: Transfer, width: number): Cell {
-  const figures = `${amount(t)} ${rate(t).padStart(9)}`;
-  const nameWidth = Math.max(Math.min(18, Math.floor(width / 3)), 1);
-  const barWidth = width - nameWidth - figures.length - 2;
-  const name = endToWidth(shortName(t.file), nameWidth);
-  if (barWidth < 4) return { text: toWidth(`${name} ${figures}`, width), style: "bar" };
-  const share = t.done ? 1 : t.total ? Math.min(t.octets / t.total, 1) : 0;
-  const full = Math.floor(share * barWidth);
-  const bar = "━".repeat(full) + "─".repeat(barWidth - full);
-  return { text: toWidth(`${name} ${bar} ${figures}`, width), style: "bar" };
-}
-
-function amount(t: Transfer): string {
-  const octets = octetsText(t.octets).padStart(7);
-  return t.total === null || t.done ? octets : `${octets}/${octetsText(t.total)}`;
+  const ms = t.endMs - t.startMs;
+  const line = {
+    name: shortName(t.file),
+    octets: t.octets,
+    total: t.total ?? undefined,
+    rate: ms > 0 ? (t.octets * 1000) / ms : 0,
+    done: t.done,
+  };
+  return { text: barLine(line, width), style: "bar" };
 }
 
 /** Octets a second; nothing yet when no time has passed. */

@@ -176,6 +176,56 @@ describe("AssetKeeper", () => {
     expect(source.opens).toEqual([]);
   });
 
+  it("looks there again each time: it may have been filled meanwhile", async () => {
+    const filled = new Rig().source("usb", OLD);
+    let local: typeof filled | undefined;
+    const rig = new Rig({ local: () => local });
+    rig.source("a", OLD).failure = unreachable();
+    const spec = rig.spec("kernel", ["a"]);
+    const slot = rig.keeper.slot(spec);
+    await rig.failed(slot);
+    local = filled;
+    rig.keeper.refresh(spec);
+    expect(await rig.served(slot)).toEqual(OLD);
+  });
+
+  it("goes to the stores when the place on this host cannot be understood", async () => {
+    const rig = new Rig({
+      local: () => {
+        throw new AgentError("E_STORE_BROKEN", "index.json is not JSON");
+      },
+    });
+    rig.source("a", OLD);
+    expect(await rig.served(rig.slot("kernel", ["a"]))).toEqual(OLD);
+  });
+
+  it("serves what another process put into the cache where nothing was before", async () => {
+    const rig = new Rig();
+    rig.source("a", OLD).failure = unreachable();
+    const slot = rig.slot("kernel", ["a"]);
+    await rig.failed(slot);
+    const digest = rig.cache.put(NEW);
+    await rig.cache.update("kernel", () => ({
+      name: "kernel",
+      versions: [
+        {
+          digest,
+          size: NEW.length,
+          sourceDigest: digest,
+          sourceId: "added",
+          treatment: "",
+          object: {},
+          mtimeMs: 0,
+          fetchedMs: 0,
+        },
+      ],
+      current: digest,
+      firstSourceDigest: digest,
+    }));
+    rig.keeper.recheck();
+    expect(await rig.served(slot)).toEqual(NEW);
+  });
+
   it("goes to the stores when the place on this host has other octets than are pinned", async () => {
     const local = new Rig().source("usb", BAD);
     const rig = new Rig({ local: () => local });
