@@ -154,6 +154,12 @@ export class FileIngest implements Ingest {
     await this.remove();
   }
 
+  /** The cache is being closed: what is there is kept, whatever state it is in. */
+  async abandon(): Promise<void> {
+    if (this.open) await this.suspend();
+    else await this.end();
+  }
+
   /** Hashes and writes the piece that is full, or the last one. */
   private async flushPiece(): Promise<void> {
     const octets = this.piece.subarray(0, this.filled);

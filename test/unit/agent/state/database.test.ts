@@ -1,7 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Database, openDatabase } from "../../../../agent/state/database.ts";
@@ -45,7 +44,7 @@ function elsewhere(dir: string): { status: number | null; signal: string | null;
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
     ["--input-type=module", "-e", script],
-    { encoding: "utf8", cwd: fileURLToPath(new URL("../../../..", import.meta.url)) },
+    { encoding: "utf8", timeout: 15_000 },
   );
   return { status, signal, out: stdout + stderr };
 }
@@ -170,17 +169,13 @@ describe("a damaged database", () => {
     const { dir, file } = await made();
     const whole = readFileSync(file);
     const pages = whole.length / PAGE;
-    const damage = fc.tuple(
-      fc.nat({ max: pages - 1 }),
-      // Heads, tables and ends of pages: where the structure is.
-      fc.oneof(fc.nat({ max: 63 }), fc.integer({ min: PAGE - 64, max: PAGE - 1 })),
-      fc.nat({ max: 255 }),
-    );
+    // What a worn card does: blocks that read as nothing, or as something else.
+    const damage = fc.tuple(fc.nat({ max: pages - 1 }), fc.constantFrom(0x00, 0xff, 0xa5));
     let tried = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 8 }), async (damages) => {
         const octets = Buffer.from(whole);
-        for (const [page, at, value] of damages) octets[page * PAGE + at] = value;
+        for (const [page, value] of damages) octets.fill(value, page * PAGE, (page + 1) * PAGE);
         writeFileSync(file, octets);
         rmSync(path.join(dir, "data.mdb-lock"), { force: true });
         writeFileSync(path.join(dir, "open"), "another boot:1:1");
@@ -189,7 +184,7 @@ describe("a damaged database", () => {
         const { signal } = elsewhere(dir);
         expect(signal).toBeNull();
       }),
-      { interruptAfterTimeLimit: 12_000, numRuns: 400 },
+      { interruptAfterTimeLimit: 8_000, numRuns: 400 },
     );
     expect(tried).toBeGreaterThan(0);
   });
