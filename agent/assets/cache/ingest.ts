@@ -279,7 +279,12 @@ export class FileIngest implements Ingest {
   }
 
   private async quarantine(digest: string, why: string): Promise<string | undefined> {
-    const kept = await this.context.quarantine(this.file, digest, why);
+    // A name that a power cut leaves on octets that it takes away would be put aside for nothing.
+    const whole = await this.handle?.datasync().then(
+      () => true,
+      () => false,
+    );
+    const kept = whole ? await this.context.quarantine(this.file, digest, why) : undefined;
     await this.remove();
     return kept;
   }

@@ -29,5 +29,9 @@ export const UBOOT_DEBIAN = "/usr/lib/u-boot/qemu_arm64/u-boot.bin";
 export const CALLBOOTD: string = product("callbootd/callbootd");
 /** busybox, for its TFTP client. */
 export const BUSYBOX: string = product("busybox/busybox");
+/** Debian's kernel for virtual machines. */
+export const POWERGUEST_KERNEL: string = product("powerguest/vmlinuz");
+/** Its init mounts two disks and runs a program from the first on the second. */
+export const POWERGUEST_INITRAMFS: string = product("powerguest/initrd.gz");
 /** iPXE as a UEFI program, from Debian's package. */
 export const IPXE_EFI = "/usr/lib/ipxe/ipxe.efi";
