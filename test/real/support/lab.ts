@@ -30,6 +30,8 @@ export class Lab {
   readonly scratch: string;
   /** For consoles, logs, the capture: kept when the test fails. */
   readonly evidence: string;
+  private readonly name: string;
+  private readonly further: string[] = [];
   private readonly children: Child[] = [];
   private readonly checks: (() => Promise<void>)[] = [];
   private readonly onExit = (): void => this.remove();
@@ -38,6 +40,7 @@ export class Lab {
     sweep();
     opened += 1;
     const name = `pilotlab-${process.pid}-${opened}`;
+    this.name = name;
     this.server = `${name}-s`;
     this.client = `${name}-c`;
     this.evidence = evidence;
@@ -62,7 +65,16 @@ export class Lab {
     run(`ip -n ${this.client} address add ${cidr} broadcast + dev br0`);
   }
 
-  /** Starts a program in one of the two namespaces; it is ended with the lab at the latest. */
+  /** One more namespace, with only its loopback; it is taken down with the two. `suffix` tells it from them. */
+  namespace(suffix: string): string {
+    const netns = `${this.name}-${suffix}`;
+    this.further.push(netns);
+    run(`ip netns add ${netns}`);
+    run(`ip -n ${netns} link set lo up`);
+    return netns;
+  }
+
+  /** Starts a program in one of the namespaces; it is ended with the lab at the latest. */
   startIn(
     netns: string,
     command: readonly string[],
@@ -124,13 +136,18 @@ export class Lab {
   }
 
   private remove(): void {
-    for (const netns of [this.server, this.client]) removeNetns(netns);
+    for (const netns of [this.server, this.client, ...this.further]) removeNetns(netns);
     rmSync(this.scratch, { recursive: true, force: true });
   }
 }
 
+/** Where `ip netns exec` finds what to put over /etc in a namespace. */
+export function etcOf(netns: string): string {
+  return `/etc/netns/${netns}`;
+}
+
 /** Runs a command whose words hold no blanks; throws with its error text. */
-function run(command: string): string {
+export function run(command: string): string {
   const [program = "", ...args] = command.split(" ");
   return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }
@@ -146,6 +163,7 @@ function removeNetns(netns: string): void {
     }
   }
   run(`ip netns delete ${netns}`);
+  rmSync(etcOf(netns), { recursive: true, force: true });
 }
 
 /** Takes down what a killed run of these tests left behind: its names hold a pid that is gone. */

@@ -35,13 +35,19 @@ function uBootFlash(lab: Lab, mac: string, bootcmd: string): string {
   return path;
 }
 
-/** An arm64 board with U-Boot that runs `bootcmd` and powers off. */
-export function uBootArm64(lab: Lab, firmware: string, mac: string, bootcmd: string): string[] {
+/** An arm64 board with U-Boot that runs `bootcmd` and powers off. `port`: its tap, as of all guests. */
+export function uBootArm64(
+  lab: Lab,
+  firmware: string,
+  mac: string,
+  bootcmd: string,
+  port = 0,
+): string[] {
   const flash = uBootFlash(lab, mac, `${bootcmd}; poweroff`);
   return [
     ...["qemu-system-aarch64", "-accel", "tcg", "-M", "virt", "-cpu", "cortex-a53", "-m", "256"],
     ...["-nographic", "-no-reboot", "-bios", firmware],
-    ...["-drive", `if=pflash,unit=1,format=raw,file=${flash}`, "-netdev", tap(0)],
+    ...["-drive", `if=pflash,unit=1,format=raw,file=${flash}`, "-netdev", tap(port)],
     ...["-device", `virtio-net-pci,netdev=n0,mac=${mac}${NO_ROM}`],
   ];
 }
@@ -84,10 +90,10 @@ export function slof(mac: string, bootCommand: string): string[] {
 }
 
 /** A PC that boots from QEMU's NIC ROM, which is iPXE under SeaBIOS. */
-export function ipxePc(mac: string): string[] {
+export function ipxePc(mac: string, port = 0): string[] {
   return [
     ...["qemu-system-x86_64", "-accel", "tcg", "-M", "pc", "-cpu", "max", "-m", "512"],
-    ...["-nographic", "-no-reboot", "-boot", "n", "-netdev", tap(0)],
+    ...["-nographic", "-no-reboot", "-boot", "n", "-netdev", tap(port)],
     ...["-uuid", "11223344-5566-7788-99aa-bbccddeeff00"],
     ...["-device", `virtio-net-pci,netdev=n0,mac=${mac}`],
   ];
