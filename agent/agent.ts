@@ -4,6 +4,9 @@ import type { Logger } from "pino";
 import type { Budgets } from "../boards/board.ts";
 import { openAssets } from "./assets/open-assets.ts";
 import { FirstReads } from "./assets/trees/first-reads.ts";
+import { assetControl } from "./control/asset-control.ts";
+import { assetRoutes } from "./control/asset-routes.ts";
+import { openLocalSocket } from "./control/local-socket.ts";
 import { systemClock } from "./link/clock.ts";
 import { type FrameLane, openFrameLane } from "./link/frame-lane.ts";
 import { findInterface } from "./link/interfaces.ts";
@@ -98,6 +101,20 @@ async function open(input: AgentInput, onStop: OnStop): Promise<void> {
     siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
     problem: (error) => log.warn(`${error.message}. ${error.cure}`),
   });
+  const control = assetControl({
+    site,
+    keeper: assets.keeper,
+    cache: assets.cache,
+    booting: () => activity.machines(),
+    pid: process.pid,
+    version: input.version,
+  });
+  const socket = await openLocalSocket({
+    stateDir: input.stateDir,
+    routes: { assets: assetRoutes(control) },
+    crash: input.crash,
+  });
+  onStop(() => socket.close());
   await assets.keeper.prefetch(neededAssets(site));
   assets.watch();
   const context: ServiceContext = {

@@ -3,19 +3,15 @@ import type { Clock } from "../link/clock.ts";
 import type { Site } from "../site/site.ts";
 import { type Database, openDatabase } from "../state/database.ts";
 import { type DiskCache, openDiskCache } from "./cache/disk-cache.ts";
-import { publishedDigest } from "./checksums/published-digest.ts";
 import { ChunkCache } from "./chunk-cache.ts";
-import { AssetKeeper } from "./fetch/asset-keeper.ts";
-import { FETCH_LIMITS, type JournalSink } from "./fetch/keeper-options.ts";
+import type { AssetKeeper } from "./fetch/asset-keeper.ts";
+import type { JournalSink } from "./fetch/keeper-options.ts";
 import { Scrubber, type ScrubState } from "./fetch/scrubber.ts";
-import { layoutSource, OciLayout } from "./stores/layout-source.ts";
+import { siteKeeper } from "./site-keeper.ts";
 import type { LocalSource } from "./stores/local-source.ts";
-import { Mirrors } from "./stores/mirrors.ts";
-import { openSource } from "./stores/open-source.ts";
 import type { Source } from "./stores/source.ts";
 import { createStoreEnvironment, type StoreEnvironment } from "./stores/store-environment.ts";
 import { watchSources } from "./stores/watch.ts";
-import { treat } from "./treatment/treat.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -74,28 +70,19 @@ export async function openAssets(input: OpenAssetsInput): Promise<OpenAssets> {
   }
   const stores = createStoreEnvironment(input);
   const watched = new Map<string, LocalSource>();
-  const open = (spec: Parameters<typeof openSource>[0]): Source => {
-    const source = openSource(spec, stores);
-    if (isLocal(source)) watched.set(source.id, source);
-    return source;
-  };
-  const layout = new OciLayout(cache.dir);
-  const keeper = new AssetKeeper({
+  const keeper = siteKeeper({
+    site,
     cache,
     chunks: new ChunkCache(budgets.chunkKiB * KIB, budgets.chunkCacheMiB * MIB),
-    openSource: open,
-    local: (spec) => layoutSource(layout, spec),
-    mirrors: new Mirrors(),
-    treat,
-    publishedDigest,
+    stores,
+    budgets,
     journal: input.journal,
     clock,
-    wallMs: Date.now,
-    random: Math.random,
     bootsRunning,
     inUse: input.inUse,
-    versions: site.cache.versions,
-    limits: { ...FETCH_LIMITS, concurrent: budgets.fetches },
+    opened: (source) => {
+      if (isLocal(source)) watched.set(source.id, source);
+    },
     crash,
   });
   const rounds = database.table<ScrubState>(SCRUB_TABLE);

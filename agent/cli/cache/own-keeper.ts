@@ -1,14 +1,9 @@
 import type { Budgets } from "../../../boards/board.ts";
 import type { DiskCache } from "../../assets/cache/disk-cache.ts";
-import { publishedDigest } from "../../assets/checksums/published-digest.ts";
 import { ChunkCache } from "../../assets/chunk-cache.ts";
-import { AssetKeeper } from "../../assets/fetch/asset-keeper.ts";
-import { FETCH_LIMITS } from "../../assets/fetch/keeper-options.ts";
-import { layoutSource, OciLayout } from "../../assets/stores/layout-source.ts";
-import { Mirrors } from "../../assets/stores/mirrors.ts";
-import { openSource } from "../../assets/stores/open-source.ts";
+import type { AssetKeeper } from "../../assets/fetch/asset-keeper.ts";
+import { siteKeeper } from "../../assets/site-keeper.ts";
 import { createStoreEnvironment } from "../../assets/stores/store-environment.ts";
-import { treat } from "../../assets/treatment/treat.ts";
 import { systemClock } from "../../link/clock.ts";
 import type { Site } from "../../site/site.ts";
 
@@ -37,22 +32,15 @@ export interface OwnKeeper {
 export function ownKeeper(input: OwnKeeperInput): OwnKeeper {
   const { site, cache, budgets } = input;
   const stores = createStoreEnvironment(input);
-  const layout = new OciLayout(cache.dir);
-  const keeper = new AssetKeeper({
+  const keeper = siteKeeper({
+    site,
     cache,
     chunks: new ChunkCache(budgets.chunkKiB * KIB, 0),
-    openSource: (spec) => openSource(spec, stores),
-    local: (spec) => layoutSource(layout, spec),
-    mirrors: new Mirrors(),
-    treat,
-    publishedDigest,
+    stores,
+    budgets,
     journal: { note: () => undefined },
     clock: systemClock,
-    wallMs: Date.now,
-    random: Math.random,
     bootsRunning: () => false,
-    versions: site.cache.versions,
-    limits: { ...FETCH_LIMITS, concurrent: budgets.fetches },
     crash: input.crash,
   });
   return {
