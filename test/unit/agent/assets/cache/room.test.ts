@@ -64,7 +64,7 @@ describe("makeRoom", () => {
     onTestFinished(() => void execFileSync("umount", ["--lazy", disk]));
     const cache = await openDiskCache({ stateDir: disk, limit: 1024 * MIB });
     await cache.makeRoom(8 * MIB);
-    await expect(cache.makeRoom(32 * MIB)).rejects.toMatchObject({
+    await expect(cache.makeRoom(79 * MIB)).rejects.toMatchObject({
       code: "E_CACHE_FULL",
       cure: expect.stringMatching(/^Free space on the disk/),
     });
