@@ -38,6 +38,13 @@ interface OtherEntry extends ForeignEntry {
   readonly descriptor: unknown;
 }
 
+/** A manifest that was written just now, and what it is of. */
+interface Made {
+  readonly name: string;
+  readonly version: VersionRecord;
+  readonly manifest: ManifestRecord;
+}
+
 /**
  * `index.json`: the table of contents that other programs read. It follows from the records; what others put into it stays.
  */
@@ -92,7 +99,7 @@ export class IndexFile {
     await this.look();
     const taken = new Set(this.others.map(({ ref }) => ref));
     const entries = this.others.map(({ descriptor }) => JSON.stringify(descriptor));
-    const made = new Map<string, ManifestRecord>();
+    const made = new Map<string, Made>();
     for await (const asset of this.assets()) {
       for (const version of asset.versions) {
         if (!tables.blobs.doesExist(version.digest)) continue;
@@ -107,9 +114,14 @@ export class IndexFile {
     );
     await syncFolder(layout.dir);
     await tables.database.transaction(() => {
-      for (const [key, manifest] of made) {
-        void tables.manifests.put(key, manifest);
-        void tables.doomed.remove(manifest.digest);
+      for (const [key, { name, version, manifest }] of made) {
+        if (has(tables.assets.get(name), version)) {
+          void tables.manifests.put(key, manifest);
+          void tables.doomed.remove(manifest.digest);
+        } else {
+          // It went meanwhile, when this manifest could not be doomed yet.
+          void tables.doomed.put(manifest.digest, true);
+        }
       }
       tables.change({ written: wanted });
     });
@@ -131,7 +143,7 @@ export class IndexFile {
   private async manifest(
     name: string,
     version: VersionRecord,
-    made: Map<string, ManifestRecord>,
+    made: Map<string, Made>,
   ): Promise<ManifestRecord> {
     const key = manifestKey(name, version.digest);
     const known = this.tables.manifests.get(key);
@@ -139,7 +151,7 @@ export class IndexFile {
     const text = emitManifest(name, version);
     const manifest = { digest: sha256Of(text), size: Buffer.byteLength(text) };
     await this.layout.replace(this.layout.blob(manifest.digest), text);
-    made.set(key, manifest);
+    made.set(key, { name, version, manifest });
     return manifest;
   }
 }
@@ -154,6 +166,12 @@ export async function readText(file: string): Promise<string> {
   const info = await stat(file).catch(() => undefined);
   if (!info?.isFile() || info.size > MOST_OCTETS) return "";
   return await readFile(file, "utf8").catch(() => "");
+}
+
+/** Whether an asset has just this version. */
+function has(asset: AssetRecord | undefined, version: VersionRecord): boolean {
+  const found = asset?.versions.find(({ digest }) => digest === version.digest);
+  return found !== undefined && JSON.stringify(found) === JSON.stringify(version);
 }
 
 function descriptorOf(

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import path from "node:path";
-import { errorCode } from "../../state/folder.ts";
+import { errorCode, syncFolder } from "../../state/folder.ts";
 import type { Layout } from "./layout.ts";
 import type { CacheTables } from "./tables.ts";
 
@@ -13,7 +13,8 @@ const AT_ONCE = 32;
  * Removes the files of `doomed` digests. `index.json` no longer lists them by now.
  *
  * Each is moved out of the layout within a transaction that finds it still doomed: another process that brings the same
- * blob in at this moment takes the mark away first, and then its file is left alone.
+ * blob in at this moment takes the mark away first, and then its file is left alone. The mark stays until the move is
+ * durable: a power cut would else give the name back to a file that nothing speaks of.
  */
 export async function removeDoomed(layout: Layout, tables: CacheTables): Promise<void> {
   for (;;) {
@@ -23,10 +24,16 @@ export async function removeDoomed(layout: Layout, tables: CacheTables): Promise
       const away: string[] = [];
       for (const digest of some) {
         if (!tables.doomed.doesExist(digest)) continue;
-        if (!tables.blobs.doesExist(digest)) away.push(...moveAway(layout, digest));
-        void tables.doomed.remove(digest);
+        if (tables.blobs.doesExist(digest)) void tables.doomed.remove(digest);
+        else away.push(...moveAway(layout, digest));
       }
       return away;
+    });
+    if (moved.length > 0) await syncFolder(layout.blobs);
+    await tables.database.transaction(() => {
+      for (const digest of some) {
+        if (!existsSync(layout.blob(digest))) void tables.doomed.remove(digest);
+      }
     });
     for (const file of moved) await unlink(file).catch(() => undefined);
   }

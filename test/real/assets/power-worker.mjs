@@ -246,6 +246,8 @@ async function last() {
   }
   must(listed.length === versions, "index.json lists", listed.length, "versions of", versions);
   const there = readdirSync(path.join(cache.dir, "blobs", "sha256"));
+  const left = there.filter((name) => !known.has(name));
+  must(left.length === 0, "blobs/ still has", left.join(","));
   must(there.length === known.size, "blobs/ has", there.length, "files, not", known.size);
   await cache.close();
   say("COLLECTED");
