@@ -17,5 +17,6 @@ export const GENERIC_ARM64: Board = {
     journalEntries: 2_000,
     diskCacheMiB: 8_192,
     fetches: 1,
+    hashThread: true,
   },
 };

@@ -17,5 +17,6 @@ export const GENERIC_X64: Board = {
     journalEntries: 20_000,
     diskCacheMiB: 65_536,
     fetches: 2,
+    hashThread: true,
   },
 };

@@ -21,5 +21,6 @@ export const RASPBERRY_PI_4B: Board = {
     journalEntries: 10_000,
     diskCacheMiB: 16_384,
     fetches: 2,
+    hashThread: true,
   },
 };

@@ -21,5 +21,6 @@ export const RASPBERRY_PI_5: Board = {
     journalEntries: 10_000,
     diskCacheMiB: 32_768,
     fetches: 2,
+    hashThread: true,
   },
 };

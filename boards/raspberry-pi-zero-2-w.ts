@@ -25,5 +25,6 @@ export const RASPBERRY_PI_ZERO_2_W: Board = {
     journalEntries: 2_000,
     diskCacheMiB: 8_192,
     fetches: 1,
+    hashThread: false,
   },
 };
