@@ -18,8 +18,8 @@ export const RASPBERRY_PI_ZERO_2_W: Board = {
   led: { name: "ACT" },
   budgets: {
     heapMiB: 96,
-    chunkCacheMiB: 64,
-    chunkKiB: 256,
+    chunkCacheMiB: 16,
+    chunkKiB: 128,
     transfers: 64,
     tcpConnections: 64,
     journalEntries: 2_000,

@@ -4,9 +4,10 @@ import { AgentError } from "../errors.ts";
 
 /**
  * Kernel buffer for frames that wait for us, octets. libpcap gives every frame a slot of 64 KiB where the NIC may hand over
- * merged segments, so this is room for a burst of about 128: a rack that wakes after a power cut.
+ * merged segments, and twice that in memory that counts as ours; so this is room for a burst of about 32, which is looked at
+ * within a millisecond. A machine that is lost in a larger one asks again.
  */
-const KERNEL_BUFFER = 8 * 1024 * 1024;
+const KERNEL_BUFFER = 2 * 1024 * 1024;
 /** Frames with up to two VLAN tags, and jumbo frames that a virtual link may carry. */
 const SLAB_LEN = 16_384;
 

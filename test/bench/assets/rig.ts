@@ -17,6 +17,15 @@ export const NET = {
   store: "http://127.0.0.1:9180",
 } as const;
 
+/** What the installed command (`packaging/pilotlight`) sets. */
+export const LAUNCHER: string[] = [
+  "MALLOC_ARENA_MAX=2",
+  "MALLOC_MMAP_THRESHOLD_=131072",
+  "MALLOC_TRIM_THRESHOLD_=131072",
+];
+/** For profiles: what the agent's Node is started with. */
+export const NODE_FLAGS: string[] = [];
+
 /** Large frames, so that readers are not what is measured. */
 const MTU = "9000";
 const PATIENCE_MS = 120_000;
@@ -112,7 +121,7 @@ ${more}`,
   agent(site: string, state: string, board = "raspberry-pi-zero-2-w"): AgentRun {
     const words = ["--site", site, "--state", state, "--interface", NET.rack, "--board", board];
     const main = join(process.cwd(), "dist/agent/main.js");
-    const child = this.own(this.gateway.spawn(process.execPath, main, "serve", "--json", ...words));
+    const child = this.own(this.gateway.spawn("env", ...LAUNCHER, process.execPath, ...NODE_FLAGS, main, "serve", "--json", ...words));
     return new AgentRun(child, () => this.end(child));
   }
 
