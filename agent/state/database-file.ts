@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { PageWalk } from "./page-walk.ts";
 
 /*
  * The first two pages of an LMDB file are its meta pages (mdb.c, MDB_meta), each after a page header of 24 octets:
@@ -9,6 +10,8 @@ const PAGE_HEADER = 24;
 const MAGIC = PAGE_HEADER;
 const VERSION = PAGE_HEADER + 4;
 const PAGE_SIZE = PAGE_HEADER + 24;
+const FREE_ROOT = PAGE_HEADER + 64;
+const MAIN_ROOT = PAGE_HEADER + 112;
 const LAST_PAGE = PAGE_HEADER + 120;
 const TXN = PAGE_HEADER + 128;
 const META_END = PAGE_HEADER + 136;
@@ -18,13 +21,16 @@ const MDB_VERSION = 2;
 const MIN_PAGE = 512;
 const MAX_PAGE = 65_536;
 
+/** Walks that other processes' commits may spoil before it is left at that. */
+const MOST_WALKS = 3;
+
 /**
  * Looks at a database file before LMDB maps it: LMDB trusts what it maps, and ends the process with a signal when the file
- * is shorter than its meta pages say or is something else.
+ * is shorter than its meta pages say or is something else. With `deep` every page in use is looked at too.
  *
  * Returns what is wrong, in words; undefined when it can be opened, or is not there yet. Throws what the system says when it cannot be read.
  */
-export function databaseFault(file: string): string | undefined {
+export function databaseFault(file: string, deep: boolean): string | undefined {
   let fd: number;
   try {
     fd = openSync(file, "r");
@@ -36,28 +42,45 @@ export function databaseFault(file: string): string | undefined {
     const { size } = fstatSync(fd);
     // LMDB makes a new database in an empty file: a crash just after it was created leaves one.
     if (size === 0) return undefined;
-    return metaFault(fd, size);
+    const meta = newestMeta(fd, size);
+    if (typeof meta === "string" || !deep) return typeof meta === "string" ? meta : undefined;
+    return walkFault(fd, size, meta);
   } finally {
     closeSync(fd);
   }
 }
 
-function metaFault(fd: number, size: number): string | undefined {
+/** A fault that is still there when no other process wrote meanwhile. */
+function walkFault(fd: number, size: number, first: Meta): string | undefined {
+  let meta = first;
+  for (let n = 0; n < MOST_WALKS; n++) {
+    const fault = new PageWalk(fd, meta).fault([meta.freeRoot, meta.mainRoot]);
+    const after = newestMeta(fd, size);
+    if (fault === undefined || typeof after === "string" || after.txn === meta.txn) return fault;
+    meta = after;
+  }
+  return undefined;
+}
+
+/** The meta page that counts, or what is wrong. */
+function newestMeta(fd: number, size: number): Meta | string {
   const first = metaAt(fd, 0);
   if (typeof first === "string") return first;
   const second = metaAt(fd, first.pageSize);
   if (typeof second === "string") return second;
   if (second.pageSize !== first.pageSize) return "its two meta pages do not agree";
   const newest = first.txn > second.txn ? first : second;
-  const needed = (newest.lastPage + 1n) * BigInt(newest.pageSize);
-  if (BigInt(size) < needed) return `it has ${size} octets, but ${needed} belong to it`;
-  return undefined;
+  const needed = (newest.lastPage + 1) * newest.pageSize;
+  if (size < needed) return `it has ${size} octets, but ${needed} belong to it`;
+  return newest;
 }
 
 interface Meta {
   readonly pageSize: number;
-  readonly lastPage: bigint;
-  readonly txn: bigint;
+  readonly lastPage: number;
+  readonly txn: number;
+  readonly freeRoot: bigint;
+  readonly mainRoot: bigint;
 }
 
 function metaAt(fd: number, at: number): Meta | string {
@@ -72,7 +95,9 @@ function metaAt(fd: number, at: number): Meta | string {
   }
   return {
     pageSize,
-    lastPage: page.getBigUint64(LAST_PAGE, true),
-    txn: page.getBigUint64(TXN, true),
+    lastPage: Number(page.getBigUint64(LAST_PAGE, true)),
+    txn: Number(page.getBigUint64(TXN, true)),
+    freeRoot: page.getBigUint64(FREE_ROOT, true),
+    mainRoot: page.getBigUint64(MAIN_ROOT, true),
   };
 }

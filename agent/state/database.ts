@@ -1,9 +1,10 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type Database as Lmdb, open, type RootDatabase, type RootDatabaseOptions } from "lmdb";
 import { AgentError } from "../errors.ts";
 import { databaseFault } from "./database-file.ts";
-import { isFull, keepOwner, makeFolder, whyNot } from "./folder.ts";
+import { errorCode, isFull, keepOwner, makeFolder, whyNot } from "./folder.ts";
+import { ownerAlive, processOwner } from "./owner.ts";
 
 /** The layout of the records: a database of a later one is refused, not guessed at. */
 const SCHEMA = 1;
@@ -89,6 +90,7 @@ export class Database {
   async close(): Promise<void> {
     await this.durable();
     await this.root.close();
+    closed(path.join(this.dir, "open"));
   }
 }
 
@@ -102,7 +104,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   makeFolder(dir, "E_STATE");
   const file = path.join(dir, "data.mdb");
   let setAside: string | undefined;
-  const fault = faultOf(file);
+  const mark = path.join(dir, "open");
+  const fault = faultOf(file, cutOff(mark));
   if (fault !== undefined) {
     if (!options.replaceDamaged) throw damaged(file, fault);
     setAside = putAside(file);
@@ -157,9 +160,41 @@ function checkSchema(database: Database, file: string): void {
   }
 }
 
-function faultOf(file: string): string | undefined {
+/**
+ * Whether the process that opened the database last did not close it: it may have died of what is in there. Notes that
+ * this process has it open now, unless another one does.
+ */
+function cutOff(mark: string): boolean {
+  let owner: string | undefined;
   try {
-    return databaseFault(file);
+    owner = readFileSync(mark, "utf8");
+  } catch (cause) {
+    if (errorCode(cause) !== "ENOENT") {
+      throw new AgentError("E_STATE", `cannot read ${mark}: ${whyNot(mark, cause)}`, { cause });
+    }
+  }
+  if (owner !== undefined && ownerAlive(owner)) return false;
+  try {
+    writeFileSync(mark, processOwner());
+    keepOwner(mark);
+  } catch (cause) {
+    throw new AgentError("E_STATE", `cannot write ${mark}: ${whyNot(mark, cause)}`, { cause });
+  }
+  return owner !== undefined;
+}
+
+/** Takes the note away when it is of this process. */
+function closed(mark: string): void {
+  try {
+    if (readFileSync(mark, "utf8") === processOwner()) rmSync(mark);
+  } catch {
+    // Without it the next start looks closer, which is all.
+  }
+}
+
+function faultOf(file: string, deep: boolean): string | undefined {
+  try {
+    return databaseFault(file, deep);
   } catch (cause) {
     throw new AgentError("E_STATE", `cannot read ${file}: ${whyNot(file, cause)}`, { cause });
   }

@@ -1,4 +1,4 @@
-import { accessSync, chownSync, constants, mkdirSync, statSync } from "node:fs";
+import { accessSync, chownSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import path from "node:path";
 import { AgentError, type ErrorCode } from "../errors.ts";
@@ -10,10 +10,7 @@ import { AgentError, type ErrorCode } from "../errors.ts";
  */
 export function makeFolder(dir: string, code: ErrorCode): void {
   try {
-    const made = mkdirSync(dir, { recursive: true });
-    if (made !== undefined) {
-      for (let at = dir; at.length >= made.length; at = path.dirname(at)) keepOwner(at);
-    }
+    makeMissing(dir);
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw new AgentError(code, `cannot write in ${dir}: ${whyNot(dir, cause)}`, { cause });
@@ -66,6 +63,21 @@ export function isFull(error: unknown): boolean {
   // LMDB gives the errno as a number: ENOSPC is 28 and EDQUOT 122 on Linux.
   const number = error instanceof Error && "code" in error ? error.code : undefined;
   return number === 28 || number === 122;
+}
+
+/** Each folder that is not there, from the top. Node's own way of doing this never returns where the kernel says ENOENT below a folder that is there (/proc). */
+function makeMissing(dir: string): void {
+  if (existsSync(dir)) return;
+  const above = path.dirname(dir);
+  if (above !== dir) makeMissing(above);
+  try {
+    mkdirSync(dir);
+  } catch (error) {
+    // Another process was faster.
+    if (errorCode(error) === "EEXIST") return;
+    throw error;
+  }
+  keepOwner(dir);
 }
 
 function nearest(file: string): { at: string; uid: number } {

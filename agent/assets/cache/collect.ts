@@ -104,6 +104,16 @@ export async function removeOldQuarantine(context: CollectContext): Promise<numb
   return freed;
 }
 
+/** Octets of all transfers that are under way or wait to be gone on with. */
+export async function partialOctets(layout: Layout, tables: CacheTables): Promise<number> {
+  let octets = 0;
+  for (const key of [...tables.ingests.getKeys()]) {
+    const info = await stat(path.join(layout.ingest, key)).catch(() => undefined);
+    octets += info?.size ?? 0;
+  }
+  return octets;
+}
+
 /** Digests of files that are just getting their name. */
 function placing(tables: CacheTables): Set<string> {
   const found = new Set<string>();

@@ -3,9 +3,10 @@ import { AgentError } from "../../errors.ts";
 import type { AssetRecord } from "./records.ts";
 import type { CacheTables } from "./tables.ts";
 
-/** Octets of the disk that stay free, for everyone else on the host: a part of the disk, up to what is enough on any. */
-const MOST_RESERVED: number = 512 * 1024 * 1024;
+/** Octets of the disk that stay free, for everyone else on the host: a part of the disk, between these two. */
 const RESERVE_PART = 0.02;
+const LEAST_RESERVE: number = 64 * 1024 * 1024;
+const MOST_RESERVE: number = 1024 * 1024 * 1024;
 
 /** What a disk has room for. Octets. */
 export interface DiskRoom {
@@ -18,7 +19,7 @@ export interface DiskRoom {
 export async function diskRoom(dir: string): Promise<DiskRoom> {
   const { bsize, blocks, bavail } = await statfs(dir);
   const part = Math.floor(blocks * bsize * RESERVE_PART);
-  return { free: bavail * bsize, reserve: Math.min(MOST_RESERVED, part) };
+  return { free: bavail * bsize, reserve: Math.min(Math.max(LEAST_RESERVE, part), MOST_RESERVE) };
 }
 
 /** What may not be removed now, for another reason than the records. */

@@ -1,15 +1,15 @@
-import { rename, stat, unlink } from "node:fs/promises";
-import path from "node:path";
 import { AgentError } from "../../errors.ts";
-import { errorCode, syncFolder, whyNot } from "../../state/folder.ts";
+import { errorCode, whyNot } from "../../state/folder.ts";
 import { ownerAlive, processOwner } from "../../state/owner.ts";
 import type { ChunkCache } from "../chunk-cache.ts";
 import type { Content } from "../content.ts";
+import { changeAsset } from "./asset-change.ts";
 import { openToRead } from "./blob-file.ts";
 import type { BlobCheck, CacheUsage, Ingest } from "./cache.ts";
 import {
   type CollectContext,
   forgetUnnamed,
+  partialOctets,
   removeOldQuarantine,
   removeStrayBlobs,
   removeStrayPartials,
@@ -24,6 +24,7 @@ import { isDigest, sha256Of } from "./manifest.ts";
 import { hashFile } from "./pieces.ts";
 import { Quarantine } from "./quarantine.ts";
 import type { AssetRecord, BlobRecord, VersionRecord } from "./records.ts";
+import { recoverPlaced } from "./recovery.ts";
 import { removeDoomed } from "./removal.ts";
 import type { CacheTables } from "./tables.ts";
 import { UseLog } from "./use-log.ts";
@@ -61,7 +62,8 @@ export class FolderCache implements DiskCache {
   private readonly reader: BlobReader;
   private readonly quarantine: Quarantine;
   private readonly uses: UseLog;
-  private readonly active = new Set<string>();
+  /** By file name; undefined while it begins. */
+  private readonly active = new Map<string, FileIngest | undefined>();
   private readonly listeners: ((digest: string) => void)[] = [];
   private needed: () => ReadonlySet<string> = () => new Set();
   private indexTimer: NodeJS.Timeout | undefined;
@@ -96,7 +98,7 @@ export class FolderCache implements DiskCache {
   async recover(): Promise<void> {
     for (const { key, value } of [...this.tables.ingests.getRange()]) {
       if (value.digest === undefined || ownerAlive(value.owner)) continue;
-      await this.recoverPlaced(key, value.digest);
+      await recoverPlaced(this.layout, this.tables, key, value.digest);
     }
     if (!this.tables.doomed.getKeys({ limit: 1 })[Symbol.iterator]().next().done) {
       await this.flush();
@@ -126,13 +128,7 @@ export class FolderCache implements DiskCache {
     change: (before: AssetRecord | undefined) => AssetRecord | undefined,
   ): Promise<AssetRecord | undefined> {
     const { tables } = this;
-    const after = await tables.database.transaction(() => {
-      const before = tables.assets.get(name);
-      const wanted = change(before);
-      this.mustHaveBlobs(name, before, wanted);
-      this.putAsset(name, before, wanted);
-      return wanted;
-    });
+    const after = await tables.database.transaction(() => changeAsset(tables, name, change));
     this.indexSoon();
     return after;
   }
@@ -143,10 +139,8 @@ export class FolderCache implements DiskCache {
 
   async ingest(id: string): Promise<Ingest> {
     let key = sha256Of(id).slice(0, KEY_DIGITS);
-    if (this.active.has(key)) {
-      throw new AgentError("E_CACHE", `${id}: it is being written to the cache already`);
-    }
-    this.active.add(key);
+    this.mustBeFree(key, id);
+    this.active.set(key, undefined);
     try {
       const { tables, owner } = this;
       const record = tables.ingests.get(key);
@@ -156,13 +150,11 @@ export class FolderCache implements DiskCache {
       if (own !== key) {
         this.active.delete(key);
         key = own;
-        if (this.active.has(key)) {
-          throw new AgentError("E_CACHE", `${id}: it is being written to the cache already`);
-        }
-        this.active.add(key);
+        this.mustBeFree(key, id);
+        this.active.set(key, undefined);
       }
       const known = await this.claim(key);
-      return await FileIngest.begin(
+      const ingest = await FileIngest.begin(
         {
           layout: this.layout,
           tables,
@@ -182,6 +174,8 @@ export class FolderCache implements DiskCache {
         },
         known,
       );
+      this.active.set(key, ingest);
+      return ingest;
     } catch (error) {
       this.active.delete(key);
       throw error;
@@ -213,7 +207,10 @@ export class FolderCache implements DiskCache {
     const { blobs, octets } = this.tables.totals();
     const room = await diskRoom(this.dir);
     const evictable = candidates(this.tables, await this.kept()).reduce((n, c) => n + c.size, 0);
-    const [quarantined, partial] = [await this.quarantine.octets(), await this.partial()];
+    const [quarantined, partial] = [
+      await this.quarantine.octets(),
+      await partialOctets(this.layout, this.tables),
+    ];
     return {
       limit: this.limit,
       used: octets + quarantined + partial,
@@ -308,6 +305,7 @@ export class FolderCache implements DiskCache {
   async close(): Promise<void> {
     await this.removing;
     try {
+      for (const ingest of [...this.active.values()]) await ingest?.abandon();
       await this.uses.close();
       await this.flush();
     } finally {
@@ -322,7 +320,7 @@ export class FolderCache implements DiskCache {
     const { tables, owner } = this;
     const record = tables.ingests.get(key);
     if (!record) return undefined;
-    if (record.digest !== undefined) await this.recoverPlaced(key, record.digest);
+    if (record.digest !== undefined) await recoverPlaced(this.layout, tables, key, record.digest);
     return await tables.database.transaction(() => {
       const known = tables.ingests.get(key);
       if (known) void tables.ingests.put(key, { ...known, owner, active: true });
@@ -331,88 +329,23 @@ export class FolderCache implements DiskCache {
     });
   }
 
-  /** A crash came between a file's new name and its record: the file goes back, to be hashed again and placed for good. */
-  private async recoverPlaced(key: string, digest: string): Promise<void> {
-    const { tables, layout } = this;
-    const partial = path.join(layout.ingest, key);
-    if (tables.blobs.doesExist(digest)) {
-      await unlink(partial).catch(() => undefined);
-      await tables.database.transaction(() => void tables.ingests.remove(key));
-      return;
-    }
-    try {
-      await stat(partial);
-    } catch {
-      await rename(layout.blob(digest), partial).catch(() => undefined);
-      await syncFolder(layout.ingest);
-    }
-    await tables.database.transaction(() => {
-      const record = tables.ingests.get(key);
-      if (!record) return;
-      const { digest: _, ...rest } = record;
-      void tables.ingests.put(key, { ...rest, active: false });
-    });
-  }
-
-  private mustHaveBlobs(
-    name: string,
-    before: AssetRecord | undefined,
-    after: AssetRecord | undefined,
-  ): void {
-    if (after && after.name !== name) throw new Error(`the record of ${name} says ${after.name}`);
-    const known = new Set(before?.versions.map(({ digest }) => digest));
-    for (const { digest } of after?.versions ?? []) {
-      if (known.has(digest) || this.tables.blobs.doesExist(digest)) continue;
-      throw new AgentError(
-        "E_CACHE",
-        `asset "${name}": the blob ${digest} was removed from the cache meanwhile`,
-        { cure: "Fetch it again; if the cache is full, raise `cache.size` in the site." },
-      );
-    }
-  }
-
-  /** Within a transaction. */
-  private putAsset(
-    name: string,
-    before: AssetRecord | undefined,
-    after: AssetRecord | undefined,
-  ): void {
-    const { tables } = this;
-    const old = new Map(before?.versions.map((v) => [v.digest, v]));
-    for (const version of after?.versions ?? []) {
-      const { digest } = version;
-      const was = old.get(digest);
-      old.delete(digest);
-      if (was && JSON.stringify(was) === JSON.stringify(version)) continue;
-      tables.removeManifest(name, digest);
-      tables.addRef(digest, name);
-      const use = tables.uses.get(digest);
-      if (use) void tables.uses.put(digest, { size: use.size, usedAt: use.usedAt });
-    }
-    for (const digest of old.keys()) {
-      tables.removeManifest(name, digest);
-      tables.removeRef(digest, name);
-    }
-    if (after) void tables.assets.put(name, after);
-    else void tables.assets.remove(name);
-    if (shown(before) !== shown(after)) tables.outdateIndex();
+  private mustBeFree(key: string, id: string): void {
+    if (!this.active.has(key)) return;
+    throw new AgentError("E_CACHE", `${id}: it is being written to the cache already`);
   }
 
   private async free(octets: number): Promise<void> {
     const { tables, limit } = this;
     const disk = await diskRoom(this.dir);
-    const kept = async (): Promise<number> =>
-      (await this.quarantine.octets()) + (await this.partial());
-    const lack = async (): Promise<number> =>
-      Math.max(
-        tables.totals().octets + (await kept()) + octets - limit,
-        octets + disk.reserve - disk.free,
-      );
-    let missing = await lack();
+    const partial = await partialOctets(this.layout, tables);
+    const quarantined = await this.quarantine.octets();
+    let missing = Math.max(
+      tables.totals().octets + quarantined + partial + octets - limit,
+      octets + disk.reserve - disk.free,
+    );
     if (missing <= 0) return;
     await this.uses.flush();
     const others = await this.kept();
-    const quarantined = await this.quarantine.octets();
     const evictable = candidates(tables, others).reduce((sum, { size }) => sum + size, 0);
     if (quarantined + evictable < missing) throw await this.shortage(octets);
     // What is only kept to be looked at goes before what can still be served.
@@ -449,15 +382,6 @@ export class FolderCache implements DiskCache {
     };
   }
 
-  private async partial(): Promise<number> {
-    let octets = 0;
-    for (const key of [...this.tables.ingests.getKeys()]) {
-      const info = await stat(path.join(this.layout.ingest, key)).catch(() => undefined);
-      octets += info?.size ?? 0;
-    }
-    return octets;
-  }
-
   /** One after the other: two that free room at once would both count the same octets. */
   private alone<T>(work: () => Promise<T>): Promise<T> {
     const result = this.removing.then(work);
@@ -478,11 +402,4 @@ export class FolderCache implements DiskCache {
     }, INDEX_DELAY_MS);
     this.indexTimer.unref();
   }
-}
-
-/** What `index.json` shows of a record. */
-function shown(asset: AssetRecord | undefined): string {
-  if (!asset) return "";
-  const { versions, current, held, firstSourceDigest } = asset;
-  return JSON.stringify([versions, current, held, firstSourceDigest]);
 }

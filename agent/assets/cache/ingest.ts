@@ -159,6 +159,12 @@ export class FileIngest implements Ingest {
     await this.remove();
   }
 
+  /** The cache is being closed: what is there is kept, whatever state it is in. */
+  async abandon(): Promise<void> {
+    if (this.open) await this.suspend();
+    else await this.end();
+  }
+
   private get piece(): Uint8Array {
     const slot = this.lane.slots[this.slot];
     if (!slot) throw new Error("no such slot");

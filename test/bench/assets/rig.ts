@@ -121,7 +121,18 @@ ${more}`,
   agent(site: string, state: string, board = "raspberry-pi-zero-2-w"): AgentRun {
     const words = ["--site", site, "--state", state, "--interface", NET.rack, "--board", board];
     const main = join(process.cwd(), "dist/agent/main.js");
-    const child = this.own(this.gateway.spawn("env", ...LAUNCHER, process.execPath, ...NODE_FLAGS, main, "serve", "--json", ...words));
+    const child = this.own(
+      this.gateway.spawn(
+        "env",
+        ...LAUNCHER,
+        process.execPath,
+        ...NODE_FLAGS,
+        main,
+        "serve",
+        "--json",
+        ...words,
+      ),
+    );
     return new AgentRun(child, () => this.end(child));
   }
 

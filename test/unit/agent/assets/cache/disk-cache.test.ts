@@ -3,9 +3,17 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { openDiskCache } from "../../../../../agent/assets/cache/disk-cache.ts";
 import { ChunkCache } from "../../../../../agent/assets/chunk-cache.ts";
+import {
+  MIB,
+  newCache,
+  noise,
+  put,
+  receive,
+  sha256,
+  versionOf,
+} from "../../../../support/filled-cache.ts";
 import { tempDir } from "../../../../support/temp-dir.ts";
 import { octetsOf } from "../contents.ts";
-import { MIB, newCache, noise, put, receive, sha256, versionOf } from "./filled.ts";
 
 const PIECE = 256 * 1024;
 

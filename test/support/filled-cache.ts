@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { onTestFinished } from "vitest";
-import type { Received } from "../../../../../agent/assets/cache/cache.ts";
+import type { Received } from "../../agent/assets/cache/cache.ts";
 import {
   type DiskCache,
   type DiskCacheOptions,
   openDiskCache,
-} from "../../../../../agent/assets/cache/disk-cache.ts";
-import type { AssetRecord, VersionRecord } from "../../../../../agent/assets/cache/records.ts";
-import { tempDir } from "../../../../support/temp-dir.ts";
+} from "../../agent/assets/cache/disk-cache.ts";
+import type { AssetRecord, VersionRecord } from "../../agent/assets/cache/records.ts";
+import { tempDir } from "./temp-dir.ts";
 
 export const MIB: number = 1024 * 1024;
 
