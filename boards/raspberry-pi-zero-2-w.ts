@@ -18,8 +18,8 @@ export const RASPBERRY_PI_ZERO_2_W: Board = {
   led: { name: "ACT" },
   budgets: {
     heapMiB: 96,
-    chunkCacheMiB: 16,
-    chunkKiB: 128,
+    chunkCacheMiB: 32,
+    chunkKiB: 256,
     transfers: 64,
     tcpConnections: 64,
     journalEntries: 2_000,
