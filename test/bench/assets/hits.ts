@@ -15,8 +15,8 @@ const CONNECTIONS = "8";
 const ROUND_MS = "1500";
 /** Of what nginx answers: it looks at no plan, keeps no journal, and is written in C. */
 const LEAST_OF_NGINX = 0.2;
-/** A TFTP block of 1 468 octets at a gigabit a second is due every 12 us: a sixth of that may go into finding it. */
-const LEAST_CHUNK_READS = 500_000;
+/** A TFTP block of 1 468 octets at a gigabit a second is due every 12 us: a quarter of that may go into finding it. */
+const LEAST_CHUNK_READS = 300_000;
 
 /** GETs of a small asset, beside nginx with the same file; and reads of chunks within the process. */
 export async function hits(rig: Rig): Promise<Outcome> {
