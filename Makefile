@@ -12,7 +12,7 @@ SHELL := /bin/bash
 BIN := node_modules/.bin
 
 # make test-real T="name"     only the tests whose name matches
-# make bench B="dhcp decode"  only the cases whose names contain it
+# make bench B="dhcp decode"  only the cases whose names contain it; also make bench-assets B=memory
 # make fuzz FUZZ_SECONDS=300  split over all targets; TARGET=dhcp for one of them
 # make run ARGS="..."         arguments for the lab
 # make test REPORT=file       vitest's JSON report as well, for .ci/run
@@ -36,7 +36,7 @@ VITEST := $(BIN)/vitest run $(if $(REPORT),--reporter=default --reporter=json --
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 .PHONY: setup
 setup: ## install what is missing, and build
@@ -63,6 +63,11 @@ test-real: setup ## real firmware in QEMU against the agent; T="name" for some o
 bench: setup ## codecs measured beside other decoders; B="dhcp decode" for some
 	$(BIN)/tsc -p test/bench
 	node test-output/bench-build/test/bench/main.js $(if $(B),"$$B")
+
+.PHONY: bench-assets
+bench-assets: setup ## fetching, keeping and serving assets, beside curl and nginx
+	$(BIN)/tsc -p test/bench
+	node test-output/bench-build/test/bench/assets/main.js $(if $(B),"$$B")
 
 .PHONY: fuzz
 fuzz: setup ## coverage-guided fuzzing of all codecs, for FUZZ_SECONDS

@@ -27,6 +27,8 @@ import { type ServiceContext, StatusCounters } from "./services/context.ts";
 import { LINK_FILTER } from "./services/link-server.ts";
 import type { Site } from "./site/site.ts";
 
+const KIB = 1024;
+
 /** What an agent is made of; everything else follows from the site. */
 export interface AgentInput {
   readonly site: Site;
@@ -134,7 +136,12 @@ async function open(input: AgentInput, onStop: OnStop): Promise<void> {
   const tcp = new KernelTcpPorts(network.address, guard, inherited, budgets.tcpConnections);
 
   const openLink = (): FrameLane =>
-    openFrameLane(rack.name, LINK_FILTER, (text) => log.warn(`not sent: ${text}`));
+    openFrameLane(
+      rack.name,
+      LINK_FILTER,
+      (text) => log.warn(`not sent: ${text}`),
+      budgets.linkBufferKiB * KIB,
+    );
   const lanes = { udp, tcp, neighbours, mac: rack.mac, openLink };
   await startServices(context, lanes, budgets.transfers, onStop);
 }

@@ -64,6 +64,8 @@ export interface Budgets {
   readonly chunkCacheMiB: number;
   /** One chunk. A transfer holds at most two. */
   readonly chunkKiB: number;
+  /** Kernel memory for raw frames that wait for us: each takes 64 KiB of it, and it counts twice as ours. */
+  readonly linkBufferKiB: number;
   /** TFTP transfers at once. */
   readonly transfers: number;
   /** HTTP and RPC connections at once. */
@@ -74,6 +76,8 @@ export interface Budgets {
   readonly diskCacheMiB: number;
   /** Fetches from stores at once: each hashes and writes, which a small board cannot do twice beside serving. */
   readonly fetches: number;
+  /** Whether a large file is hashed in a thread of its own while it comes in: about 10 MB, for uplinks above 1 Gbit/s. */
+  readonly hashThread: boolean;
 }
 
 /** What an image builder needs to make a bootable medium. No board has one yet; see README.md. */

@@ -12,10 +12,12 @@ export const GENERIC_ARM64: Board = {
     heapMiB: 96,
     chunkCacheMiB: 64,
     chunkKiB: 256,
+    linkBufferKiB: 8_192,
     transfers: 64,
     tcpConnections: 64,
     journalEntries: 2_000,
     diskCacheMiB: 8_192,
     fetches: 1,
+    hashThread: true,
   },
 };

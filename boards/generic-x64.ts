@@ -12,10 +12,12 @@ export const GENERIC_X64: Board = {
     heapMiB: 256,
     chunkCacheMiB: 256,
     chunkKiB: 256,
+    linkBufferKiB: 8_192,
     transfers: 512,
     tcpConnections: 512,
     journalEntries: 20_000,
     diskCacheMiB: 65_536,
     fetches: 2,
+    hashThread: true,
   },
 };

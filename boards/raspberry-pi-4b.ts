@@ -16,10 +16,12 @@ export const RASPBERRY_PI_4B: Board = {
     heapMiB: 192,
     chunkCacheMiB: 256,
     chunkKiB: 512,
+    linkBufferKiB: 8_192,
     transfers: 256,
     tcpConnections: 256,
     journalEntries: 10_000,
     diskCacheMiB: 16_384,
     fetches: 2,
+    hashThread: true,
   },
 };

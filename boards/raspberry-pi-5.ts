@@ -16,10 +16,12 @@ export const RASPBERRY_PI_5: Board = {
     heapMiB: 192,
     chunkCacheMiB: 256,
     chunkKiB: 256,
+    linkBufferKiB: 8_192,
     transfers: 512,
     tcpConnections: 512,
     journalEntries: 10_000,
     diskCacheMiB: 32_768,
     fetches: 2,
+    hashThread: true,
   },
 };

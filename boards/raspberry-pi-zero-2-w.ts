@@ -18,12 +18,14 @@ export const RASPBERRY_PI_ZERO_2_W: Board = {
   led: { name: "ACT" },
   budgets: {
     heapMiB: 96,
-    chunkCacheMiB: 64,
+    chunkCacheMiB: 32,
     chunkKiB: 256,
+    linkBufferKiB: 2_048,
     transfers: 64,
     tcpConnections: 64,
     journalEntries: 2_000,
     diskCacheMiB: 8_192,
     fetches: 1,
+    hashThread: false,
   },
 };

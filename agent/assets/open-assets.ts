@@ -63,7 +63,7 @@ export async function openAssets(input: OpenAssetsInput): Promise<OpenAssets> {
   const database = openDatabase({ dir: `${stateDir}/db`, replaceDamaged: true });
   let cache: DiskCache;
   try {
-    cache = await openDiskCache({ stateDir, limit, database });
+    cache = await openDiskCache({ stateDir, limit, database, hashThread: budgets.hashThread });
   } catch (error) {
     await database.close();
     throw error;

@@ -6,7 +6,7 @@ import { AgentError } from "../errors.ts";
  * Kernel buffer for frames that wait for us, octets. libpcap gives every frame a slot of 64 KiB where the NIC may hand over
  * merged segments, so this is room for a burst of about 128: a rack that wakes after a power cut.
  */
-const KERNEL_BUFFER = 8 * 1024 * 1024;
+const KERNEL_BUFFER: number = 8 * 1024 * 1024;
 /** Frames with up to two VLAN tags, and jumbo frames that a virtual link may carry. */
 const SLAB_LEN = 16_384;
 
@@ -43,12 +43,14 @@ const FAILED: Cap[] = [];
  * Opens the interface for raw frames (libpcap by `cap`).
  *
  * `filter` is a pcap filter expression. Throws E_CAPABILITY without CAP_NET_RAW, E_INTERFACE when there is no such device
- * or it is not Ethernet. `failed` is told why a frame could not be sent.
+ * or it is not Ethernet. `failed` is told why a frame could not be sent. `bufferLen`: octets of kernel memory for frames that
+ * wait for us.
  */
 export function openFrameLane(
   interfaceName: string,
   filter: string = "",
   failed: (message: string) => void = () => {},
+  bufferLen: number = KERNEL_BUFFER,
 ): FrameLane {
   const { Cap } = createRequire(import.meta.url)("cap") as { Cap: new () => Cap };
   const rx = Buffer.alloc(SLAB_LEN);
@@ -56,7 +58,7 @@ export function openFrameLane(
   const cap = new Cap();
   let linkType: string;
   try {
-    linkType = cap.open(interfaceName, filter, KERNEL_BUFFER, rx);
+    linkType = cap.open(interfaceName, filter, bufferLen, rx);
   } catch (cause) {
     FAILED.push(cap);
     const text = cause instanceof Error ? cause.message : String(cause);

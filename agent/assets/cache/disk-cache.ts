@@ -16,6 +16,8 @@ export interface DiskCacheOptions {
   readonly limit: number;
   /** The state folder's database, when the caller has it open already; it is then not closed with the cache. */
   readonly database?: Database;
+  /** Whether large blobs may be hashed in a thread of their own as they come in; absent: no. */
+  readonly hashThread?: boolean;
   /** The host's clock. */
   readonly nowMs?: () => number;
 }
@@ -37,7 +39,7 @@ export interface DiskCache extends Cache {
  * them. Otherwise nothing here depends on how much is in the cache. Rejects with E_CACHE or E_STATE.
  */
 export async function openDiskCache(options: DiskCacheOptions): Promise<DiskCache> {
-  const { stateDir, limit, nowMs = Date.now } = options;
+  const { stateDir, limit, nowMs = Date.now, hashThread = false } = options;
   const layout = new Layout(path.join(stateDir, "cache"));
   const database =
     options.database ?? openDatabase({ dir: path.join(stateDir, "db"), replaceDamaged: true });
@@ -50,6 +52,7 @@ export async function openDiskCache(options: DiskCacheOptions): Promise<DiskCach
       tables,
       limit,
       nowMs,
+      hashThread,
       closeDatabase: options.database === undefined,
     });
     await cache.recover();

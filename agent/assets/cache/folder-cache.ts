@@ -43,6 +43,8 @@ export interface FolderCacheParts {
   /** Octets. */
   readonly limit: number;
   readonly nowMs: () => number;
+  /** Whether large blobs may be hashed in a thread of their own. */
+  readonly hashThread: boolean;
   /** Whether the database is closed with the cache. */
   readonly closeDatabase: boolean;
 }
@@ -53,6 +55,7 @@ export class FolderCache implements DiskCache {
   private readonly tables: CacheTables;
   private readonly limit: number;
   private readonly nowMs: () => number;
+  private readonly hashThread: boolean;
   private readonly closeDatabase: boolean;
   private readonly owner = processOwner();
   private readonly index: IndexFile;
@@ -67,11 +70,12 @@ export class FolderCache implements DiskCache {
   private indexing: Promise<void> = Promise.resolve();
   private removing: Promise<unknown> = Promise.resolve();
 
-  constructor({ layout, tables, limit, nowMs, closeDatabase }: FolderCacheParts) {
+  constructor({ layout, tables, limit, nowMs, hashThread, closeDatabase }: FolderCacheParts) {
     this.layout = layout;
     this.tables = tables;
     this.limit = limit;
     this.nowMs = nowMs;
+    this.hashThread = hashThread;
     this.closeDatabase = closeDatabase;
     this.index = new IndexFile(layout, tables);
     this.quarantine = new Quarantine(layout.quarantine, Math.floor(limit * QUARANTINE_PART));
@@ -156,6 +160,7 @@ export class FolderCache implements DiskCache {
           tables,
           owner,
           nowMs: this.nowMs,
+          hashThread: this.hashThread,
           key,
           id,
           quarantine: (file, digest, why) =>

@@ -5,8 +5,9 @@ import { errorCode, isFull, keepOwner, syncFolder, whyNot } from "../../state/fo
 import { sameBoot } from "../../state/owner.ts";
 import type { ObjectVersion } from "../stores/source.ts";
 import type { Ingest, Received } from "./cache.ts";
+import { type HashLane, openHashLane } from "./hash-lane.ts";
 import type { Layout } from "./layout.ts";
-import { PIECE_LEN, PieceHasher, readFully } from "./pieces.ts";
+import { PIECE_LEN, readFully } from "./pieces.ts";
 import type { BlobRecord } from "./records.ts";
 import type { CacheTables, IngestRecord } from "./tables.ts";
 
@@ -20,6 +21,8 @@ export interface IngestContext {
   /** This process: `processOwner`. */
   readonly owner: string;
   readonly nowMs: () => number;
+  /** Whether large blobs may be hashed in a thread of their own. */
+  readonly hashThread: boolean;
   /** The file's name under `ingest/`, and the key of its record. */
   readonly key: string;
   readonly id: string;
@@ -35,20 +38,21 @@ export interface IngestContext {
 /**
  * A blob on its way in: one file, written once from its beginning to its end.
  *
- * Two buffers of a piece each: while one is written, the other fills up.
+ * Its pieces are put together in a ring of buffers: while some are hashed and written, another one fills up.
  */
 export class FileIngest implements Ingest {
   private readonly context: IngestContext;
   private readonly file: string;
   private record: IngestRecord | undefined;
   private handle: FileHandle | undefined;
-  private hasher = new PieceHasher();
-  private piece: Buffer = Buffer.allocUnsafeSlow(PIECE_LEN);
-  private spare: Buffer = Buffer.allocUnsafeSlow(PIECE_LEN);
+  private lane: HashLane;
+  /** Which of the lane's slots fills up. */
+  private slot = 0;
   private filled = 0;
   /** Of the last piece, octets that the file has already, from an earlier attempt. */
   private filed = 0;
   private writing: Promise<void> = Promise.resolve();
+  private syncing: Promise<void> | undefined;
   private failure: AgentError | undefined;
   private synced = 0;
   private open = true;
@@ -57,6 +61,7 @@ export class FileIngest implements Ingest {
     this.context = context;
     this.file = `${context.layout.ingest}/${context.key}`;
     this.record = record;
+    this.lane = openHashLane(record?.version.size, context.hashThread);
   }
 
   /** Goes on with what an earlier attempt left: its octets are read and hashed again, in turns. */
@@ -70,7 +75,7 @@ export class FileIngest implements Ingest {
   }
 
   get at(): number {
-    return this.hasher.size + this.filled;
+    return this.lane.size + this.filled;
   }
 
   get version(): ObjectVersion | undefined {
@@ -82,7 +87,7 @@ export class FileIngest implements Ingest {
     await this.settle().catch(() => undefined);
     await this.handle?.close();
     this.handle = undefined;
-    this.reset();
+    this.reset(version.size);
     try {
       await this.put({
         id: this.context.id,
@@ -119,8 +124,8 @@ export class FileIngest implements Ingest {
     if (!this.record) throw new Error("finish before restart");
     if (this.filled > 0) await this.flushPiece();
     await this.settle();
+    const blob = await this.lane.finish();
     this.open = false;
-    const blob = this.hasher.finish();
     return {
       digest: blob.digest,
       size: blob.size,
@@ -160,26 +165,40 @@ export class FileIngest implements Ingest {
     else await this.end();
   }
 
-  /** Hashes and writes the piece that is full, or the last one. */
+  private get piece(): Uint8Array {
+    const slot = this.lane.slots[this.slot];
+    if (!slot) throw new Error("no such slot");
+    return slot.octets;
+  }
+
+  /** Has the piece that is full, or the last one, hashed and written. Resolves when the next slot is free. */
   private async flushPiece(): Promise<void> {
+    const { lane } = this;
     const octets = this.piece.subarray(0, this.filled);
-    const at = this.hasher.size + this.filed;
+    const at = lane.size + this.filed;
     const fresh = octets.subarray(this.filed);
-    await this.settle();
-    this.writing = this.writeAt(fresh, at);
-    // It is looked at when the next piece is full; until then nobody else handles it.
-    this.writing.catch(() => undefined);
-    this.hasher.piece(octets);
-    [this.piece, this.spare] = [this.spare, this.piece];
+    // Where it is hashed here, the write has to be under way before.
+    if (!lane.apart) await this.writing;
+    if (this.failure) throw this.failure;
+    this.writing = lane.apart
+      ? this.writing.then(() => this.writeAt(fresh, at))
+      : this.writeAt(fresh, at);
+    const busy = Promise.all([this.writing, lane.piece(octets)]);
+    // It is looked at when its slot is needed again; until then nobody else handles it.
+    busy.catch(() => undefined);
+    const used = lane.slots[this.slot];
+    if (used) used.busy = busy;
+    this.slot = (this.slot + 1) % lane.slots.length;
     this.filled = 0;
     this.filed = 0;
+    await lane.slots[this.slot]?.busy;
   }
 
   /** Writes what there is of a piece, and leaves it in the buffer. */
   private async writeTail(): Promise<void> {
     await this.settle();
     const fresh = this.piece.subarray(this.filed, this.filled);
-    await this.writeAt(fresh, this.hasher.size + this.filed);
+    await this.writeAt(fresh, this.lane.size + this.filed);
   }
 
   private async writeAt(octets: Uint8Array, at: number): Promise<void> {
@@ -191,19 +210,35 @@ export class FileIngest implements Ingest {
         const { bytesWritten } = await handle.write(octets, done, octets.length - done, at + done);
         done += bytesWritten;
       }
-      if (at + octets.length - this.synced >= SYNC_EVERY) {
-        await handle.datasync();
-        this.synced = at + octets.length;
-        if (this.record) await this.put({ ...this.record, synced: this.synced });
-      }
+      const unsynced = at + octets.length - this.synced;
+      // The disk gets time to take it, but not for ever more.
+      if (unsynced >= 2 * SYNC_EVERY) await this.syncing;
+      if (unsynced >= SYNC_EVERY) this.syncing ??= this.sync(handle, at + octets.length);
     } catch (cause) {
       this.failure ??= await this.fault(cause);
       throw this.failure;
     }
   }
 
+  /** Makes durable what is written `upTo` here, while more is written behind it. Never rejects. */
+  private async sync(handle: FileHandle, upTo: number): Promise<void> {
+    try {
+      await handle.datasync();
+      this.synced = upTo;
+      if (this.record) await this.put({ ...this.record, synced: upTo });
+    } catch (cause) {
+      this.failure ??= await this.fault(cause);
+    } finally {
+      this.syncing = undefined;
+    }
+  }
+
   private async settle(): Promise<void> {
-    await this.writing;
+    try {
+      await this.writing;
+    } finally {
+      await this.syncing;
+    }
     if (this.failure) throw this.failure;
   }
 
@@ -222,7 +257,7 @@ export class FileIngest implements Ingest {
         const octets = this.piece.subarray(0, Math.min(PIECE_LEN, size - at));
         if (!(await readFully(handle, octets, at))) break;
         if (octets.length === PIECE_LEN) {
-          this.hasher.piece(octets);
+          await this.lane.piece(octets);
         } else {
           this.filled = octets.length;
           this.filed = octets.length;
@@ -232,7 +267,7 @@ export class FileIngest implements Ingest {
     } catch (cause) {
       await this.handle?.close();
       this.handle = undefined;
-      this.reset();
+      this.reset(undefined);
       this.record = undefined;
       // No file: the crash came between the record and the file. Nothing is lost but the wish to go on.
       if (errorCode(cause) !== "ENOENT") throw await this.fault(cause);
@@ -317,12 +352,15 @@ export class FileIngest implements Ingest {
   private async end(): Promise<void> {
     const { handle } = this;
     this.handle = undefined;
+    this.lane.close();
     await handle?.close();
     this.context.ended();
   }
 
-  private reset(): void {
-    this.hasher = new PieceHasher();
+  private reset(size: number | undefined): void {
+    this.lane.close();
+    this.lane = openHashLane(size, this.context.hashThread);
+    this.slot = 0;
     this.filled = 0;
     this.filed = 0;
     this.synced = 0;

@@ -8,6 +8,7 @@ import { Patience } from "./patience.ts";
 import { noAnswer, probeInTime } from "./probe.ts";
 import type { Room } from "./room.ts";
 import { sameObject } from "./same-object.ts";
+import { UsedOctets } from "./used-octets.ts";
 
 /** One attempt at one source. */
 export interface TransferInput {
@@ -81,12 +82,14 @@ export async function transfer(t: TransferInput): Promise<Transferred> {
       await reservation.needAtLeast(rest, [rest + t.beside(size)]);
     }
     t.begun(written, version);
+    const memory = opened.lent === false ? new UsedOctets() : undefined;
     for await (const octets of paced(t, opened, open)) {
       if (size === undefined) await reservation.grow(octets.length);
       await ingest.write(octets);
       if (size !== undefined) reservation.used(octets.length);
       written += octets.length;
       t.got(octets.length);
+      memory?.used(octets);
     }
     const received = await ingest.finish();
     finished = true;

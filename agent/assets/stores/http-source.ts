@@ -95,6 +95,7 @@ export class HttpSource implements Source {
       from,
       version: { ...version, ...now },
       octets: this.framed(answer, range.last + 1 - ask, from - ask),
+      lent: false,
     };
   }
 
@@ -103,6 +104,8 @@ export class HttpSource implements Source {
       from: 0,
       version: versionOf(answer, this.fileName),
       octets: answer.octets,
+      // A decoder gives out parts of a buffer that it goes on to use.
+      lent: answer.decoded,
     };
   }
 

@@ -41,6 +41,8 @@ export interface OpenObject {
    * The octets as they come, in pieces of any length. Ends exactly at the object's end: what ends before throws E_STORE_BROKEN.
    */
   readonly octets: AsyncIterable<Uint8Array>;
+  /** False: each piece is memory that nobody else looks at again, so its reader may give it back. Absent: it is only lent. */
+  readonly lent?: boolean;
 }
 
 /**
