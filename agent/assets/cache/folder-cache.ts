@@ -21,6 +21,7 @@ import { type ForeignEntry, IndexFile } from "./index-file.ts";
 import { FileIngest } from "./ingest.ts";
 import type { Layout } from "./layout.ts";
 import { isDigest, sha256Of } from "./manifest.ts";
+import { OneAtATime } from "./one-at-a-time.ts";
 import { hashFile } from "./pieces.ts";
 import { Quarantine } from "./quarantine.ts";
 import type { AssetRecord, BlobRecord, VersionRecord } from "./records.ts";
@@ -68,7 +69,8 @@ export class FolderCache implements DiskCache {
   private needed: () => ReadonlySet<string> = () => new Set();
   private indexTimer: NodeJS.Timeout | undefined;
   private indexing: Promise<void> = Promise.resolve();
-  private removing: Promise<unknown> = Promise.resolve();
+  /** Two that free room at once would both count the same octets. */
+  private readonly removing = new OneAtATime();
 
   constructor({ layout, tables, limit, nowMs, hashThread, closeDatabase }: FolderCacheParts) {
     this.layout = layout;
@@ -192,7 +194,7 @@ export class FolderCache implements DiskCache {
   }
 
   makeRoom(octets: number): Promise<void> {
-    return this.alone(() => this.free(octets));
+    return this.removing.run(() => this.free(octets));
   }
 
   protect(digests: () => ReadonlySet<string>): void {
@@ -247,7 +249,7 @@ export class FolderCache implements DiskCache {
   }
 
   condemn(digest: string, why: string): Promise<void> {
-    return this.alone(async () => {
+    return this.removing.run(async () => {
       const { tables, layout } = this;
       const there = await tables.database.transaction(() => {
         if (!tables.removeBlob(digest)) return false;
@@ -272,7 +274,7 @@ export class FolderCache implements DiskCache {
   }
 
   collect(): Promise<number> {
-    return this.alone(async () => {
+    return this.removing.run(async () => {
       await this.uses.flush();
       const context: CollectContext = {
         layout: this.layout,
@@ -303,7 +305,7 @@ export class FolderCache implements DiskCache {
   }
 
   async close(): Promise<void> {
-    await this.removing;
+    await this.removing.idle();
     try {
       for (const ingest of [...this.active.values()]) await ingest?.abandon();
       await this.uses.close();
@@ -380,13 +382,6 @@ export class FolderCache implements DiskCache {
       foreign,
       busy: (owner) => owner !== undefined && owner !== this.owner && ownerAlive(owner),
     };
-  }
-
-  /** One after the other: two that free room at once would both count the same octets. */
-  private alone<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.removing.then(work);
-    this.removing = result.catch(() => undefined);
-    return result;
   }
 
   private indexSoon(): void {

@@ -150,6 +150,7 @@ async function withLayout<T>(dir: string, use: (out: DiskCache) => Promise<T>): 
         tables,
         limit: Number.MAX_SAFE_INTEGER,
         nowMs: Date.now,
+        hashThread: false,
         closeDatabase: true,
       });
     } catch (error) {
