@@ -21,6 +21,8 @@ const PC = "52:54:00:aa:00:22";
 const FIRMWARE = seededOctets(0xf1, 1_000_000);
 const KERNEL = readFileSync(KERNEL_X86_64);
 const NEW_FIRMWARE = seededOctets(0xf2, 1_100_000);
+/** Of another length than "one": within a second nginx tells files apart by nothing else. */
+const NEW = "the one after";
 
 /** What takes the place of the good files. The initrd boots, and says what it is; the kernel does not. */
 const POISON = {
@@ -183,15 +185,15 @@ describe("machines boot from a store", () => {
     }
     // Both are newer before anything boots: while a machine does, no store is asked.
     store.nginx.put("firmware.bin", NEW_FIRMWARE);
-    store.nginx.put("initrd.img", initramfsThatSays("two"));
+    store.nginx.put("initrd.img", initramfsThatSays(NEW));
     await told(agent, /firmware: \w+ is served now, instead of/, SWITCH_MS);
     await told(agent, /initrd: \w+ is served now, instead of/, SWITCH_MS);
-    await Promise.all([bootBoard(lab, "two", NEW_FIRMWARE), bootPc(lab, "two", "two")]);
+    await Promise.all([bootBoard(lab, "two", NEW_FIRMWARE), bootPc(lab, "two", NEW)]);
     cacheCommand(lab, "rollback", "firmware");
     await told(agent, /firmware: \w+ is served now, .*the operator pinned it/, SWITCH_MS);
     expect(statusOf(lab)).toMatchObject({
       firmware: { state: "held", digest: sha256(FIRMWARE) },
-      initrd: { state: "served", digest: sha256(initramfsThatSays("two")) },
+      initrd: { state: "served", digest: sha256(initramfsThatSays(NEW)) },
     });
     await bootBoard(lab, "back", FIRMWARE);
     await stopAgent(agent);
