@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
-import { launchAgent, stopAgent } from "../support/agent.ts";
+import type { AssetStatus } from "../../../agent/assets/fetch/status.ts";
+import type { AgentAssets } from "../../../agent/control/asset-status.ts";
+import { cacheCommand, launchAgent, stopAgent } from "../support/agent.ts";
 import type { Child } from "../support/child.ts";
 import { type Console, runGuest } from "../support/guest.ts";
 import { initramfsThatSays } from "../support/initramfs.ts";
@@ -16,10 +18,11 @@ import { type Store, Uplink } from "../support/uplink.ts";
 const BOARD = "52:54:00:aa:00:21";
 const PC = "52:54:00:aa:00:22";
 
-/** As large as the kernel and its initrd are small: at the narrow rate all of it takes longer than iPXE needs to ask. */
 const FIRMWARE = seededOctets(0xf1, 1_000_000);
 const KERNEL = readFileSync(KERNEL_X86_64);
 const NEW_FIRMWARE = seededOctets(0xf2, 1_100_000);
+/** Of another length than "one": within a second nginx tells files apart by nothing else. */
+const NEW = "the one after";
 
 /** What takes the place of the good files. The initrd boots, and says what it is; the kernel does not. */
 const POISON = {
@@ -31,8 +34,8 @@ const POISON = {
 /** 60 kB a second: all three files take 70 s. iPXE asks 20 s after power on; U-Boot waits 45 s for its file. */
 const NARROW_KBIT = 480;
 const FETCH_MS = 60_000;
-/** A machine counts as booting for half a minute, and a refresh that came meanwhile is put off for as long. */
-const REFRESH_MS = 90_000;
+/** A machine counts as booting for half a minute, and no file changes under it; a refresh is put off for as long. */
+const SWITCH_MS = 90_000;
 
 /** `pin`: of what the site does not pin by a digest. */
 function site({ origin }: Store, pin: "first" | "always-newest"): string {
@@ -61,6 +64,12 @@ function sha256(octets: Uint8Array): string {
 async function told(agent: Child, line: RegExp, timeoutMs: number): Promise<void> {
   if ((await agent.until(line, timeoutMs)) === "match") return;
   throw new Error(`the agent did not say ${line} in ${timeoutMs / 1000} s:\n${agent.tail()}`);
+}
+
+/** What `pilotlight cache status` says of the assets, by name. */
+function statusOf(lab: Lab): Record<string, AssetStatus> {
+  const { assets } = cacheCommand(lab, "status") as AgentAssets;
+  return Object.fromEntries(assets.map((asset) => [asset.name, asset]));
 }
 
 /** Powers on a board that loads its boot file and prints its size and checksum, which must be those of `octets`. */
@@ -103,11 +112,15 @@ describe("machines boot from a store", () => {
     const cold = await launchAgent(lab, yaml, "agent-cold.log");
     const booted = bootBoth("cold");
     const held = Promise.all([
-      told(cold, /uboot1 +tftp .*held: fetching .*firmware\.bin/, FETCH_MS),
-      told(cold, /pc1 +http .*held: fetching .*vmlinuz/, FETCH_MS),
+      told(cold, /uboot1 +tftp .*\(held: .*\/firmware\.bin/, FETCH_MS),
+      told(cold, /pc1 +http .*\(held: .*\/vmlinuz/, FETCH_MS),
     ]);
     // A guest that gives up is the better explanation of a journal that stays silent.
     await Promise.race([held, booted.then(() => held)]);
+    expect(statusOf(lab)).toMatchObject({
+      kernel: { state: "waiting", progress: { phase: "fetching", total: KERNEL.length } },
+      initrd: { state: "waiting" },
+    });
     uplink.widen();
     await booted;
     await told(cold, /uboot1 +tftp .*firmware\.bin.*; held for \d/, 1_000);
@@ -128,6 +141,12 @@ describe("machines boot from a store", () => {
         20_000,
       );
     }
+    const stale = {
+      code: "E_STORE_UNREACHABLE",
+      message: expect.stringContaining("the name service does not answer"),
+    };
+    const served = { state: "served", stale };
+    expect(statusOf(lab)).toMatchObject({ firmware: served, kernel: served, initrd: served });
     await bootBoth("offline");
     await stopAgent(offline);
 
@@ -146,12 +165,14 @@ describe("machines boot from a store", () => {
       await told(poisoned, line, 20_000);
       const file = readFileSync(join(lab.scratch, "cache", "quarantine", aside));
       expect(file.equals(octets), `what was put aside of ${asset}`).toBe(true);
+      const refused = { sourceDigest: sha256(octets), keptAs: aside };
+      expect(statusOf(lab)[asset]).toMatchObject({ state: "served", refused });
     }
     await bootBoth("poisoned");
     await stopAgent(poisoned);
   });
 
-  realTest("U-Boot and iPXE, with a newer version in the store", async (lab) => {
+  realTest("U-Boot and iPXE, with a newer version in the store, and rolled back", async (lab) => {
     const uplink = new Uplink(lab);
     const store = await uplink.serve({
       "firmware.bin": FIRMWARE,
@@ -159,12 +180,22 @@ describe("machines boot from a store", () => {
       "initrd.img": initramfsThatSays("one"),
     });
     const agent = await launchAgent(lab, site(store, "always-newest"));
-    await bootBoard(lab, "one", FIRMWARE);
+    for (const name of ["firmware", "initrd"]) {
+      await told(agent, new RegExp(`${name}: fetched `), FETCH_MS);
+    }
+    // Both are newer before anything boots: while a machine does, no store is asked.
     store.nginx.put("firmware.bin", NEW_FIRMWARE);
-    store.nginx.put("initrd.img", initramfsThatSays("two"));
-    await told(agent, /firmware: \w+ is served now, instead of/, REFRESH_MS);
-    await told(agent, /initrd: \w+ is served now, instead of/, REFRESH_MS);
-    await Promise.all([bootBoard(lab, "two", NEW_FIRMWARE), bootPc(lab, "two", "two")]);
+    store.nginx.put("initrd.img", initramfsThatSays(NEW));
+    await told(agent, /firmware: \w+ is served now, instead of/, SWITCH_MS);
+    await told(agent, /initrd: \w+ is served now, instead of/, SWITCH_MS);
+    await Promise.all([bootBoard(lab, "two", NEW_FIRMWARE), bootPc(lab, "two", NEW)]);
+    cacheCommand(lab, "rollback", "firmware");
+    await told(agent, /firmware: \w+ is served now, .*the operator pinned it/, SWITCH_MS);
+    expect(statusOf(lab)).toMatchObject({
+      firmware: { state: "held", digest: sha256(FIRMWARE) },
+      initrd: { state: "served", digest: sha256(initramfsThatSays(NEW)) },
+    });
+    await bootBoard(lab, "back", FIRMWARE);
     await stopAgent(agent);
   });
 });

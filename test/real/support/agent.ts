@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 import type { Child } from "./child.ts";
 import type { Lab } from "./lab.ts";
@@ -40,4 +41,10 @@ export async function stopAgent(agent: Child): Promise<void> {
     const how = `${early ? "by itself" : "after SIGTERM"}: status ${status}, signal ${signal}`;
     throw new Error(`the agent ended ${how}; it printed:\n${agent.tail()}`);
   }
+}
+
+/** What `pilotlight cache ARGS` prints in JSON about this lab's agent; throws when it fails. */
+export function cacheCommand(lab: Lab, ...args: string[]): unknown {
+  const command = [MAIN, "cache", ...args, "--json", "--state", lab.scratch];
+  return JSON.parse(execFileSync(process.execPath, command, { encoding: "utf8" }));
 }
