@@ -94,6 +94,7 @@ export async function openAssets(input: OpenAssetsInput): Promise<OpenAssets> {
     random: Math.random,
     bootsRunning,
     inUse: input.inUse,
+    named: (name) => site.assets.has(name),
     versions: site.cache.versions,
     limits: { ...FETCH_LIMITS, concurrent: budgets.fetches },
     crash,

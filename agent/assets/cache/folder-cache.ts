@@ -63,6 +63,7 @@ export class FolderCache implements DiskCache {
   private readonly active = new Map<string, FileIngest | undefined>();
   private readonly listeners: ((digest: string) => void)[] = [];
   private needed: () => ReadonlySet<string> = () => new Set();
+  private named: (asset: string) => boolean = () => true;
   private indexTimer: NodeJS.Timeout | undefined;
   private indexing: Promise<void> = Promise.resolve();
   private removing: Promise<unknown> = Promise.resolve();
@@ -190,8 +191,9 @@ export class FolderCache implements DiskCache {
     return this.alone(() => this.free(octets));
   }
 
-  protect(digests: () => ReadonlySet<string>): void {
+  protect(digests: () => ReadonlySet<string>, named?: (asset: string) => boolean): void {
     this.needed = digests;
+    if (named) this.named = named;
   }
 
   touch(digest: string): void {
@@ -372,6 +374,7 @@ export class FolderCache implements DiskCache {
     const foreign = await this.index.foreignDigests();
     return {
       protected: this.needed(),
+      named: this.named,
       foreign,
       busy: (owner) => owner !== undefined && owner !== this.owner && ownerAlive(owner),
     };

@@ -60,7 +60,7 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
     this.fetcher = new Fetcher({ clock, random, concurrent, crash });
     const due = (job: Job): void => this.fetcher.submit(job);
     this.refresher = new Refresher({ clock, random, bootsRunning, due });
-    cache.protect(() => this.inUse());
+    cache.protect(() => this.inUse(), options.named);
     cache.onDamage((digest) => this.damaged(digest));
     if (!isPlausible(options.wallMs())) this.journal.clock(options.wallMs());
   }
@@ -133,6 +133,8 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
   /** What is served, what is on its way and what is wrong. Rejects with E_CACHE. */
   async status(): Promise<KeeperStatus> {
     const nowMs = this.o.wallMs();
+    // Eviction takes versions out of records, and so do other processes.
+    this.recheck();
     const assets = [...this.assets.values()].map((asset) => {
       const origin = this.originOf.get(asset);
       const job = origin ? this.fetcher.state(origin) : ({ phase: "idle", tries: 0 } as const);
@@ -239,7 +241,7 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
       this.origins.set(key, origin);
     }
     this.originOf.set(asset, origin);
-    origin.add(asset, sources, this.o.local?.(spec));
+    origin.add(asset, sources, () => this.o.local?.(spec));
     for (const { id } of sources) {
       const origins = this.bySource.get(id) ?? new Set();
       this.bySource.set(id, origins.add(origin));
