@@ -39,8 +39,10 @@ export class Origin implements Job {
   /** The blob that is being unpacked or is about to be. */
   inUse: string | undefined;
   private readonly host: OriginHost;
-  private local: Source | undefined;
+  /** What this host may have of it, looked up each time: others fill the cache while the agent runs. */
+  private readonly local: (() => Source | undefined)[] = [];
   private lastFailure = "";
+  private lastAtHome = "";
   /** Assets that were told in this run why they could not be had. */
   private readonly told = new Set<KeptAsset>();
   private last: Got | undefined;
@@ -55,9 +57,9 @@ export class Origin implements Job {
   }
 
   /** One more asset that is made of it. */
-  add(asset: KeptAsset, sources: readonly Source[], local: Source | undefined): void {
+  add(asset: KeptAsset, sources: readonly Source[], local: () => Source | undefined): void {
     this.assets.push(asset);
-    this.local ??= local;
+    this.local.push(local);
     for (const source of sources) {
       if (!this.sources.some((s) => s.id === source.id)) this.sources.push(source);
     }
@@ -209,7 +211,23 @@ export class Origin implements Job {
   private candidates(filling: boolean): readonly Source[] {
     const { mirrors, clock } = this.host.o;
     const ordered = mirrors.order(this.sources, clock.now());
-    return filling && this.local ? [this.local, ...ordered] : ordered;
+    const local = filling ? this.atHome() : undefined;
+    return local ? [local, ...ordered] : ordered;
+  }
+
+  /** A place on this host that has it; what cannot be read there is journalled, and leaves the stores. */
+  private atHome(): Source | undefined {
+    try {
+      for (const look of this.local) {
+        const found = look();
+        if (found) return found;
+      }
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      if (this.lastAtHome !== error.message) this.host.journal.failed(this.label, error);
+      this.lastAtHome = error.message;
+    }
+    return undefined;
   }
 
   private pull(assets: readonly KeptAsset[], signal: AbortSignal, moved: () => void): Pull {
