@@ -54,6 +54,7 @@ export function siteKeeper(input: SiteKeeperInput): AssetKeeper {
     random: Math.random,
     bootsRunning,
     ...(inUse ? { inUse } : {}),
+    named: (name) => site.assets.has(name),
     versions: site.cache.versions,
     limits: { ...FETCH_LIMITS, concurrent: budgets.fetches },
     crash,

@@ -49,14 +49,15 @@ export class AgentProcess {
     return agent;
   }
 
-  /** Starts `pilotlight serve --json` and waits until it says that it is ready. */
+  /** Starts `pilotlight serve --json`, with further `options`, and waits until it says that it is ready. */
   static async serve(
     ns: Namespace,
     site: string,
     interfaceName: string,
     launcher: readonly string[] = [],
+    options: readonly string[] = [],
   ): Promise<AgentProcess> {
-    const args = ["serve", "--json", "--site", site, "--interface", interfaceName];
+    const args = ["serve", "--json", "--site", site, "--interface", interfaceName, ...options];
     const agent = AgentProcess.start(ns, args, launcher);
     await agent.ready();
     return agent;

@@ -73,8 +73,12 @@ export interface Cache {
   blobPath(digest: string): string;
   /** Frees room for `octets` more by evicting what was used longest ago. Rejects with E_CACHE_FULL, which says what is in the way. */
   makeRoom(octets: number): Promise<void>;
-  /** Says which blobs must not be evicted: those that plans need, and those in use. Called at each eviction. */
-  protect(digests: () => ReadonlySet<string>): void;
+  /**
+   * Says which blobs must not be evicted: those that plans need, and those in use. Called at each eviction.
+   *
+   * `named`: whether the site still has an asset; the others' last versions may go too, after everything else. Absent: it has all.
+   */
+  protect(digests: () => ReadonlySet<string>, named?: (asset: string) => boolean): void;
   /** A blob was read: it becomes the last to be evicted. Written in batches. */
   touch(digest: string): void;
   usage(): Promise<CacheUsage>;

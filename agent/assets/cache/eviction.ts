@@ -25,6 +25,8 @@ export async function diskRoom(dir: string): Promise<DiskRoom> {
 export interface Kept {
   /** What plans need and what is in use. */
   readonly protected: ReadonlySet<string>;
+  /** Whether the site still has an asset. */
+  named(asset: string): boolean;
   /** What entries of others in `index.json` refer to. */
   readonly foreign: ReadonlySet<string>;
   /** Whether a blob that no record names belongs to someone who is about to name it. */
@@ -38,11 +40,14 @@ export interface Candidate {
   readonly usedAt: number;
   /** Names of the assets that lose a version. */
   readonly names: readonly string[];
+  /** The lower ones go first. */
+  readonly rank: number;
 }
 
 /**
- * All blobs that may be removed, first those to go first: what no record names, then old versions; of each kind what was
- * used longest ago. Never a version that is served, held, or the only one of its asset.
+ * All blobs that may be removed, first those to go first: what no record names, then old versions, then what assets that
+ * left the site had last; of each kind what was used longest ago. Never a version that is held, nor one that an asset of the
+ * site is served by or has alone.
  */
 export function candidates(tables: CacheTables, kept: Kept): Candidate[] {
   const found: Candidate[] = [];
@@ -50,12 +55,14 @@ export function candidates(tables: CacheTables, kept: Kept): Candidate[] {
     if (kept.protected.has(digest) || kept.foreign.has(digest)) continue;
     const names = tables.refs.get(digest) ?? [];
     if (names.length === 0 && kept.busy(use.owner)) continue;
-    if (names.some((name) => keeps(tables.assets.get(name), digest))) continue;
-    found.push({ digest, size: use.size, usedAt: use.usedAt, names });
+    const last = names
+      .map((name) => tables.assets.get(name))
+      .filter((asset) => isLast(asset, digest));
+    if (last.some((asset) => asset && (asset.held === digest || kept.named(asset.name)))) continue;
+    const rank = last.length > 0 ? 2 : names.length > 0 ? 1 : 0;
+    found.push({ digest, size: use.size, usedAt: use.usedAt, names, rank });
   }
-  return found.sort(
-    (a, b) => Number(a.names.length > 0) - Number(b.names.length > 0) || a.usedAt - b.usedAt,
-  );
+  return found.sort((a, b) => a.rank - b.rank || a.usedAt - b.usedAt);
 }
 
 /** Forgets a blob, and the versions that it was. For use within a transaction; its file is to be removed. */
@@ -63,8 +70,11 @@ export function forget(tables: CacheTables, { digest, names }: Candidate): void 
   for (const name of names) {
     const asset = tables.assets.get(name);
     if (!asset) continue;
+    const { current, ...rest } = asset;
     const versions = asset.versions.filter((version) => version.digest !== digest);
-    void tables.assets.put(name, { ...asset, versions });
+    // The record itself stays: should the asset come back, it is still known which digest was seen first.
+    const served = current === undefined || current === digest ? {} : { current };
+    void tables.assets.put(name, { ...rest, ...served, versions });
     tables.removeManifest(name, digest);
   }
   void tables.refs.remove(digest);
@@ -72,8 +82,8 @@ export function forget(tables: CacheTables, { digest, names }: Candidate): void 
   if (names.length > 0) tables.outdateIndex();
 }
 
-/** Whether an asset cannot do without a blob. */
-function keeps(asset: AssetRecord | undefined, digest: string): boolean {
+/** Whether an asset that is in use cannot do without a blob. */
+function isLast(asset: AssetRecord | undefined, digest: string): boolean {
   if (!asset) return false;
   const { current, held, versions } = asset;
   if (digest === current || digest === held) return true;

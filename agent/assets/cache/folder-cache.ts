@@ -67,6 +67,7 @@ export class FolderCache implements DiskCache {
   private readonly active = new Map<string, FileIngest | undefined>();
   private readonly listeners: ((digest: string) => void)[] = [];
   private needed: () => ReadonlySet<string> = () => new Set();
+  private named: (asset: string) => boolean = () => true;
   private indexTimer: NodeJS.Timeout | undefined;
   private indexing: Promise<void> = Promise.resolve();
   /** Two that free room at once would both count the same octets. */
@@ -197,8 +198,9 @@ export class FolderCache implements DiskCache {
     return this.removing.run(() => this.free(octets));
   }
 
-  protect(digests: () => ReadonlySet<string>): void {
+  protect(digests: () => ReadonlySet<string>, named?: (asset: string) => boolean): void {
     this.needed = digests;
+    if (named) this.named = named;
   }
 
   touch(digest: string): void {
@@ -379,6 +381,7 @@ export class FolderCache implements DiskCache {
     const foreign = await this.index.foreignDigests();
     return {
       protected: this.needed(),
+      named: this.named,
       foreign,
       busy: (owner) => owner !== undefined && owner !== this.owner && ownerAlive(owner),
     };

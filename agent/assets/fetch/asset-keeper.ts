@@ -60,7 +60,7 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
     this.fetcher = new Fetcher({ clock, random, concurrent, crash });
     const due = (job: Job): void => this.fetcher.submit(job);
     this.refresher = new Refresher({ clock, random, bootsRunning, due });
-    cache.protect(() => this.inUse());
+    cache.protect(() => this.inUse(), options.named);
     cache.onDamage((digest) => this.damaged(digest));
     if (!isPlausible(options.wallMs())) this.journal.clock(options.wallMs());
   }
@@ -133,6 +133,8 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
   /** What is served, what is on its way and what is wrong. Rejects with E_CACHE. */
   async status(): Promise<KeeperStatus> {
     const nowMs = this.o.wallMs();
+    // Eviction takes versions out of records, and so do other processes.
+    this.recheck();
     const assets = [...this.assets.values()].map((asset) => {
       const origin = this.originOf.get(asset);
       const job = origin ? this.fetcher.state(origin) : ({ phase: "idle", tries: 0 } as const);

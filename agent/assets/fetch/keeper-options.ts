@@ -85,6 +85,8 @@ export interface KeeperOptions {
   readonly bootsRunning: () => boolean;
   /** Digests that plans need beside what is served. */
   readonly inUse?: () => Iterable<string>;
+  /** Whether the site has an asset of this name; of others nothing need be kept where room is short. Absent: it has all. */
+  readonly named?: (asset: string) => boolean;
   /** Versions kept of each asset; at least 2. */
   readonly versions: number;
   readonly limits: FetchLimits;

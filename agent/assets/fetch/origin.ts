@@ -39,9 +39,10 @@ export class Origin implements Job {
   /** The blob that is being unpacked or is about to be. */
   inUse: string | undefined;
   private readonly host: OriginHost;
-  /** Asked each time: another program may put something there at any moment. */
-  private readonly locals: (() => Source | undefined)[] = [];
+  /** What this host may have of it, looked up each time: others fill the cache while the agent runs. */
+  private readonly local: (() => Source | undefined)[] = [];
   private lastFailure = "";
+  private lastAtHome = "";
   /** Assets that were told in this run why they could not be had. */
   private readonly told = new Set<KeptAsset>();
   private last: Got | undefined;
@@ -58,7 +59,7 @@ export class Origin implements Job {
   /** One more asset that is made of it. */
   add(asset: KeptAsset, sources: readonly Source[], local: () => Source | undefined): void {
     this.assets.push(asset);
-    this.locals.push(local);
+    this.local.push(local);
     for (const source of sources) {
       if (!this.sources.some((s) => s.id === source.id)) this.sources.push(source);
     }
@@ -210,19 +211,21 @@ export class Origin implements Job {
   private candidates(filling: boolean): readonly Source[] {
     const { mirrors, clock } = this.host.o;
     const ordered = mirrors.order(this.sources, clock.now());
-    const local = filling ? this.local() : undefined;
+    const local = filling ? this.atHome() : undefined;
     return local ? [local, ...ordered] : ordered;
   }
 
-  /** The first place on this host that has it. One that cannot be understood has nothing, and the stores are asked. */
-  private local(): Source | undefined {
-    for (const local of this.locals) {
-      try {
-        const source = local();
-        if (source) return source;
-      } catch (error) {
-        if (!(error instanceof AgentError)) throw error;
+  /** A place on this host that has it; what cannot be read there is journalled, and leaves the stores. */
+  private atHome(): Source | undefined {
+    try {
+      for (const look of this.local) {
+        const found = look();
+        if (found) return found;
       }
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      if (this.lastAtHome !== error.message) this.host.journal.failed(this.label, error);
+      this.lastAtHome = error.message;
     }
     return undefined;
   }

@@ -58,6 +58,33 @@ describe("makeRoom", () => {
     expect(cache.asset("a")?.versions).toHaveLength(1);
   });
 
+  it("takes what assets had that left the site, last of all and not what the operator holds", async () => {
+    const cache = await newCache({ limit: 5 * LEN });
+    const octets = [1, 2, 3, 4].map((n) => noise(LEN, n));
+    const [gone, old, held, used] = octets as [Buffer, Buffer, Buffer, Buffer];
+    await put(cache, "gone", gone);
+    await put(cache, "stays", old);
+    await put(cache, "held", held);
+    await cache.update("held", (before) => before && { ...before, held: sha256(held) });
+    await put(cache, "stays", used);
+    cache.protect(
+      () => new Set(),
+      (name) => name === "stays",
+    );
+    const there = (): boolean[] => octets.map((o) => existsSync(cache.blobPath(sha256(o))));
+    await cache.makeRoom(2 * LEN);
+    expect(there()).toEqual([true, false, true, true]);
+    await cache.makeRoom(3 * LEN);
+    expect(there()).toEqual([false, false, true, true]);
+    await expect(cache.makeRoom(4 * LEN)).rejects.toMatchObject({ code: "E_CACHE_FULL" });
+    // What was seen first is remembered, should the asset come back.
+    const record = cache.asset("gone");
+    expect(record).toMatchObject({ name: "gone", versions: [] });
+    expect(record).not.toHaveProperty("current");
+    await expectWhole(cache);
+    expectIndexResolves(cache.dir);
+  });
+
   it("foresees a full disk, and a transfer that fills it is explained", async () => {
     const disk = tempDir();
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=80m", "tmpfs", disk]);

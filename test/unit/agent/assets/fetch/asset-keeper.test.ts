@@ -176,27 +176,34 @@ describe("AssetKeeper", () => {
     expect(source.opens).toEqual([]);
   });
 
-  it("looks there again each time: it may have been filled meanwhile", async () => {
-    const filled = new Rig().source("usb", OLD);
-    let local: typeof filled | undefined;
-    const rig = new Rig({ local: () => local });
+  it("looks on this host again at each attempt: the cache may be filled while the agent runs", async () => {
+    const local = new Rig().source("usb", OLD);
+    let there = false;
+    const rig = new Rig({ local: () => (there ? local : undefined) });
     rig.source("a", OLD).failure = unreachable();
-    const spec = rig.spec("kernel", ["a"]);
-    const slot = rig.keeper.slot(spec);
+    const slot = rig.slot("kernel", ["a"], { sha256: sha256(OLD) });
+    slot.want();
     await rig.failed(slot);
-    local = filled;
-    rig.keeper.refresh(spec);
+    there = true;
+    await rig.pass(2_000);
     expect(await rig.served(slot)).toEqual(OLD);
   });
 
-  it("goes to the stores when the place on this host cannot be understood", async () => {
+  it("goes to the stores when what is on this host cannot be read, and says so once", async () => {
     const rig = new Rig({
       local: () => {
         throw new AgentError("E_STORE_BROKEN", "index.json is not JSON");
       },
     });
-    rig.source("a", OLD);
-    expect(await rig.served(rig.slot("kernel", ["a"]))).toEqual(OLD);
+    const source = rig.source("a", OLD);
+    source.failure = unreachable();
+    const slot = rig.slot("kernel", ["a"]);
+    slot.want();
+    await rig.failed(slot);
+    source.failure = undefined;
+    await rig.pass(2_000);
+    expect(await rig.served(slot)).toEqual(OLD);
+    expect(rig.events("failed").filter((text) => text.includes("index.json"))).toHaveLength(1);
   });
 
   it("serves what another process put into the cache where nothing was before", async () => {
