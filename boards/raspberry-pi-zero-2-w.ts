@@ -18,10 +18,10 @@ export const RASPBERRY_PI_ZERO_2_W: Board = {
   led: { name: "ACT" },
   budgets: {
     heapMiB: 96,
-    chunkCacheMiB: 32,
+    chunkCacheMiB: 16,
     chunkKiB: 256,
     linkBufferKiB: 2_048,
-    transfers: 64,
+    transfers: 32,
     tcpConnections: 64,
     journalEntries: 2_000,
     diskCacheMiB: 8_192,

@@ -23,6 +23,9 @@ export const LAUNCHER: string[] = [
   "MALLOC_MMAP_THRESHOLD_=131072",
   "MALLOC_TRIM_THRESHOLD_=131072",
 ];
+/** And what it gives Node on a board with 512 MiB or less. */
+const SMALL_BOARD = "raspberry-pi-zero-2-w";
+const SMALL_FLAGS: readonly string[] = ["--max-semi-space-size=1", "--optimize-for-size"];
 /** For profiles: what the agent's Node is started with. */
 export const NODE_FLAGS: string[] = [];
 
@@ -118,7 +121,7 @@ ${more}`,
   }
 
   /** Starts `pilotlight serve`; it need not be ready yet. */
-  agent(site: string, state: string, board = "raspberry-pi-zero-2-w"): AgentRun {
+  agent(site: string, state: string, board = SMALL_BOARD): AgentRun {
     const words = ["--site", site, "--state", state, "--interface", NET.rack, "--board", board];
     const main = join(process.cwd(), "dist/agent/main.js");
     const child = this.own(
@@ -127,6 +130,7 @@ ${more}`,
         ...LAUNCHER,
         process.execPath,
         ...NODE_FLAGS,
+        ...(board === SMALL_BOARD ? SMALL_FLAGS : []),
         main,
         "serve",
         "--json",
