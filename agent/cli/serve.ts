@@ -13,7 +13,11 @@ import { timelineLine } from "../log/timeline.ts";
 import { loadSite } from "../site/load.ts";
 import { stateFolderForAgent } from "../state/state-folder.ts";
 import type { CommandHost } from "./host.ts";
+import { keepHeapSmall } from "./small-heap.ts";
 import { packageVersion } from "./version.ts";
+
+/** Below this the young generation, which would grow to 48 MiB under load, is too large a part of the heap. */
+const AMPLE_HEAP_MIB = 256;
 
 interface ServeOptions {
   readonly site: string;
@@ -63,6 +67,7 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
   const recognised = recogniseBoard(BOARDS, nodeHost(), options.board);
   const { board, budgets } = recognised;
   setFlagsFromString(`--max-old-space-size=${budgets.heapMiB}`);
+  if (budgets.heapMiB < AMPLE_HEAP_MIB) keepHeapSmall();
   log.info(boardLine(recognised));
   const journal = new Journal(budgets.journalEntries, Date.now);
   if (options.json) {
