@@ -16,8 +16,8 @@ import type { CommandHost } from "./host.ts";
 import { keepHeapSmall } from "./small-heap.ts";
 import { packageVersion } from "./version.ts";
 
-/** Boards with no more memory than this get a smaller young generation, which costs a little time. */
-const SMALL_MIB = 512;
+/** Below this the young generation, which would grow to 48 MiB under load, is too large a part of the heap. */
+const AMPLE_HEAP_MIB = 256;
 
 interface ServeOptions {
   readonly site: string;
@@ -66,8 +66,8 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
   const stateDir = stateFolderForAgent({ option: options.state, fromSystemd });
   const recognised = recogniseBoard(BOARDS, nodeHost(), options.board);
   const { board, budgets } = recognised;
-  if (board.memoryMiB <= SMALL_MIB) keepHeapSmall();
   setFlagsFromString(`--max-old-space-size=${budgets.heapMiB}`);
+  if (budgets.heapMiB < AMPLE_HEAP_MIB) keepHeapSmall();
   log.info(boardLine(recognised));
   const journal = new Journal(budgets.journalEntries, Date.now);
   if (options.json) {
