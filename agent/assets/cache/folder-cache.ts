@@ -97,8 +97,7 @@ export class FolderCache implements DiskCache {
       await recoverPlaced(this.layout, this.tables, key, value.digest);
     }
     if (!this.tables.doomed.getKeys({ limit: 1 })[Symbol.iterator]().next().done) {
-      await this.flush();
-      await removeDoomed(this.layout, this.tables);
+      await this.sweep();
     }
     this.indexSoon();
   }
@@ -258,7 +257,7 @@ export class FolderCache implements DiskCache {
       await this.quarantine
         .take(layout.blob(digest), digest, why, this.nowMs())
         .catch(() => undefined);
-      await removeDoomed(layout, tables);
+      await this.sweep();
     });
   }
 
@@ -277,8 +276,7 @@ export class FolderCache implements DiskCache {
         nowMs: this.nowMs(),
       };
       let freed = await forgetUnnamed(context);
-      await this.flush();
-      await removeDoomed(this.layout, this.tables);
+      await this.sweep();
       freed += await removeStrayBlobs(context);
       freed += await removeStrayPartials(context);
       freed += await removeOldQuarantine(context);
@@ -357,8 +355,7 @@ export class FolderCache implements DiskCache {
       return gone;
     });
     for (const digest of evicted) this.reader.forget(digest);
-    await this.flush();
-    await removeDoomed(this.layout, tables);
+    await this.sweep();
     if (missing > 0) throw await this.shortage(octets);
   }
 
@@ -384,16 +381,19 @@ export class FolderCache implements DiskCache {
     return result;
   }
 
+  /** Brings `index.json` up to date, and removes the files that it no longer lists. */
+  private async sweep(): Promise<void> {
+    const done = await removeDoomed(this.layout, this.tables, () => this.flush());
+    if (!done) this.indexSoon();
+  }
+
   private indexSoon(): void {
     const { wanted, written } = this.tables.totals();
     if (wanted === written || this.indexTimer) return;
+    // A full disk, say, is no matter: the next change tries again, and so does the next start.
     this.indexTimer = setTimeout(() => {
       this.indexTimer = undefined;
-      this.flush().then(
-        () => removeDoomed(this.layout, this.tables).catch(() => undefined),
-        // A full disk, say. The next change tries again, and so does the next start.
-        () => undefined,
-      );
+      this.sweep().catch(() => undefined);
     }, INDEX_DELAY_MS);
     this.indexTimer.unref();
   }
