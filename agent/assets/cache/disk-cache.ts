@@ -32,6 +32,19 @@ export interface DiskCache extends Cache {
   flush(): Promise<void>;
 }
 
+/** What a cache is made of. */
+export interface FolderCacheParts {
+  readonly layout: Layout;
+  readonly tables: CacheTables;
+  /** Octets. */
+  readonly limit: number;
+  readonly nowMs: () => number;
+  /** Whether large blobs may be hashed in a thread of their own. */
+  readonly hashThread: boolean;
+  /** Whether the database is closed with the cache. */
+  readonly closeDatabase: boolean;
+}
+
 /**
  * Opens the cache of a state folder, and makes it when it is not there.
  *

@@ -15,7 +15,7 @@ import {
   removeStrayPartials,
 } from "./collect.ts";
 import { BlobReader, CachedContent } from "./content-reader.ts";
-import type { DiskCache } from "./disk-cache.ts";
+import type { DiskCache, FolderCacheParts } from "./disk-cache.ts";
 import { candidates, diskRoom, forget, type Kept, noRoom } from "./eviction.ts";
 import { type ForeignEntry, IndexFile } from "./index-file.ts";
 import { FileIngest } from "./ingest.ts";
@@ -36,19 +36,6 @@ const INDEX_DELAY_MS = 500;
 const QUARANTINE_PART = 1 / 8;
 /** Digits of an ingest's file name. */
 const KEY_DIGITS = 32;
-
-/** What a cache is made of. */
-export interface FolderCacheParts {
-  readonly layout: Layout;
-  readonly tables: CacheTables;
-  /** Octets. */
-  readonly limit: number;
-  readonly nowMs: () => number;
-  /** Whether large blobs may be hashed in a thread of their own. */
-  readonly hashThread: boolean;
-  /** Whether the database is closed with the cache. */
-  readonly closeDatabase: boolean;
-}
 
 /** The cache on disk. Made by `openDiskCache`. */
 export class FolderCache implements DiskCache {
@@ -104,8 +91,7 @@ export class FolderCache implements DiskCache {
       await recoverPlaced(this.layout, this.tables, key, value.digest);
     }
     if (!this.tables.doomed.getKeys({ limit: 1 })[Symbol.iterator]().next().done) {
-      await this.flush();
-      await removeDoomed(this.layout, this.tables);
+      await this.sweep();
     }
     this.indexSoon();
   }
@@ -267,7 +253,7 @@ export class FolderCache implements DiskCache {
       await this.quarantine
         .take(layout.blob(digest), digest, why, this.nowMs())
         .catch(() => undefined);
-      await removeDoomed(layout, tables);
+      await this.sweep();
     });
   }
 
@@ -286,8 +272,7 @@ export class FolderCache implements DiskCache {
         nowMs: this.nowMs(),
       };
       let freed = await forgetUnnamed(context);
-      await this.flush();
-      await removeDoomed(this.layout, this.tables);
+      await this.sweep();
       freed += await removeStrayBlobs(context);
       freed += await removeStrayPartials(context);
       freed += await removeOldQuarantine(context);
@@ -366,8 +351,7 @@ export class FolderCache implements DiskCache {
       return gone;
     });
     for (const digest of evicted) this.reader.forget(digest);
-    await this.flush();
-    await removeDoomed(this.layout, tables);
+    await this.sweep();
     if (missing > 0) throw await this.shortage(octets);
   }
 
@@ -387,16 +371,19 @@ export class FolderCache implements DiskCache {
     };
   }
 
+  /** Brings `index.json` up to date, and removes the files that it no longer lists. */
+  private async sweep(): Promise<void> {
+    const done = await removeDoomed(this.layout, this.tables, () => this.flush());
+    if (!done) this.indexSoon();
+  }
+
   private indexSoon(): void {
     const { wanted, written } = this.tables.totals();
     if (wanted === written || this.indexTimer) return;
+    // A full disk, say, is no matter: the next change tries again, and so does the next start.
     this.indexTimer = setTimeout(() => {
       this.indexTimer = undefined;
-      this.flush().then(
-        () => removeDoomed(this.layout, this.tables).catch(() => undefined),
-        // A full disk, say. The next change tries again, and so does the next start.
-        () => undefined,
-      );
+      this.sweep().catch(() => undefined);
     }, INDEX_DELAY_MS);
     this.indexTimer.unref();
   }

@@ -8,19 +8,38 @@ import type { CacheTables } from "./tables.ts";
 
 /** Files moved away in one transaction: other processes wait meanwhile. */
 const AT_ONCE = 32;
+/** Times that the index is written in a row when changes come meanwhile, before files are left for later. */
+const SWEEPS = 5;
 
 /**
- * Removes the files of `doomed` digests. `index.json` no longer lists them by now.
+ * Removes the files of `doomed` digests, once `index.json` does not list them: `writeIndex` brings it up to date.
  *
  * Each is moved out of the layout within a transaction that finds it still doomed: another process that brings the same
  * blob in at this moment takes the mark away first, and then its file is left alone. The mark stays until the move is
  * durable: a power cut would else give the name back to a file that nothing speaks of.
+ *
+ * Resolves to false when changes kept coming: some files stay for the next time.
  */
-export async function removeDoomed(layout: Layout, tables: CacheTables): Promise<void> {
+export async function removeDoomed(
+  layout: Layout,
+  tables: CacheTables,
+  writeIndex: () => Promise<void>,
+): Promise<boolean> {
+  for (let n = 0; n < SWEEPS; n++) {
+    await writeIndex();
+    if (await removeUnlisted(layout, tables)) return true;
+  }
+  return false;
+}
+
+/** False: a change came after `index.json` was written, so that it may list some of them. */
+async function removeUnlisted(layout: Layout, tables: CacheTables): Promise<boolean> {
   for (;;) {
     const some = [...tables.doomed.getKeys({ limit: AT_ONCE })];
-    if (some.length === 0) return;
+    if (some.length === 0) return true;
     const moved = await tables.database.transaction(() => {
+      const { wanted, written } = tables.totals();
+      if (wanted !== written) return undefined;
       const away: string[] = [];
       for (const digest of some) {
         if (!tables.doomed.doesExist(digest)) continue;
@@ -29,6 +48,7 @@ export async function removeDoomed(layout: Layout, tables: CacheTables): Promise
       }
       return away;
     });
+    if (!moved) return false;
     if (moved.length > 0) await syncFolder(layout.blobs);
     await tables.database.transaction(() => {
       for (const digest of some) {

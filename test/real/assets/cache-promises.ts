@@ -1,5 +1,5 @@
 /** Files under `ingest/` and `blobs/` that crashes may leave until they are old enough to be collected. */
-const MOST_LEFT = 40;
+const MOST_LEFT = 150;
 
 /** What the worker of `power-worker.mjs` was told is durable when its power was cut. */
 export interface Promises {
