@@ -1,7 +1,15 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { ChunkCache } from "../../../../agent/assets/chunk-cache.ts";
+import { collectGarbage } from "../../../support/allocation.ts";
 
 const chunk = (fill: number, len = 10): Uint8Array => new Uint8Array(len).fill(fill);
+
+/** What nobody holds is gone. A weak reference that was looked at keeps its target until the turn is over. */
+async function collected(): Promise<void> {
+  await setImmediate();
+  collectGarbage();
+}
 
 describe("ChunkCache", () => {
   it("reads a chunk once, however many wait for it", async () => {
@@ -37,6 +45,7 @@ describe("ChunkCache", () => {
     cache.peek("a", 0);
     await cache.load("a", 3, async () => chunk(3));
     expect(cache.octets).toBe(30);
+    await collected();
     expect([0, 1, 2, 3].map((i) => cache.peek("a", i) !== undefined)).toEqual([
       true,
       false,
@@ -45,6 +54,26 @@ describe("ChunkCache", () => {
     ]);
     for (let i = 0; i < 50; i++) await cache.load("b", i, async () => chunk(i, 7));
     expect(cache.octets).toBeLessThanOrEqual(30);
+  });
+
+  it("finds a dropped chunk again as long as somebody holds a piece of it, and does not read it twice", async () => {
+    const cache = new ChunkCache(10, 20);
+    const piece = (await cache.load("a", 0, async () => chunk(7))).subarray(2, 5);
+    for (let i = 1; i < 4; i++) await cache.load("a", i, async () => chunk(i));
+    await collected();
+    const again = await cache.load("a", 0, () => Promise.reject(new Error("read twice")));
+    expect(again).toEqual(chunk(7));
+    expect(again.buffer).toBe(piece.buffer);
+    expect(cache.octets).toBe(20);
+  });
+
+  it("remembers a bounded number of dropped chunks", async () => {
+    const cache = new ChunkCache(10, 20);
+    const lent: Uint8Array[] = [];
+    for (let i = 0; i < 5_000; i++) lent.push(await cache.load("a", i, async () => chunk(i)));
+    expect(cache.peek("a", 0)).toBeUndefined();
+    expect(cache.peek("a", 4_000)).toEqual(chunk(4_000));
+    expect(lent).toHaveLength(5_000);
   });
 
   it("tells contents and chunks apart", async () => {
