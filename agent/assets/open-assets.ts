@@ -3,6 +3,7 @@ import type { Clock } from "../link/clock.ts";
 import type { Site } from "../site/site.ts";
 import { type Database, openDatabase } from "../state/database.ts";
 import { type DiskCache, openDiskCache } from "./cache/disk-cache.ts";
+import { cacheLimit } from "./cache-limit.ts";
 import { ChunkCache } from "./chunk-cache.ts";
 import type { AssetKeeper } from "./fetch/asset-keeper.ts";
 import type { JournalSink } from "./fetch/keeper-options.ts";
@@ -59,7 +60,7 @@ export interface OpenAssets {
 /** Opens them. Rejects with E_CACHE or E_STATE, and then nothing is left open. */
 export async function openAssets(input: OpenAssetsInput): Promise<OpenAssets> {
   const { site, budgets, stateDir, clock, bootsRunning, crash } = input;
-  const limit = site.cache.size ?? budgets.diskCacheMiB * MIB;
+  const limit = cacheLimit(budgets, site);
   const database = openDatabase({ dir: `${stateDir}/db`, replaceDamaged: true });
   let cache: DiskCache;
   try {

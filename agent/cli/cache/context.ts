@@ -3,14 +3,13 @@ import path from "node:path";
 import { BOARDS } from "../../../boards/all.ts";
 import type { Budgets } from "../../../boards/board.ts";
 import { type DiskCache, openDiskCache } from "../../assets/cache/disk-cache.ts";
+import { cacheLimit } from "../../assets/cache-limit.ts";
 import { nodeHost } from "../../boards/node-host.ts";
 import { recogniseBoard } from "../../boards/recognise.ts";
 import { AssetsClient } from "../../control/assets-client.ts";
 import { AgentError } from "../../errors.ts";
 import { stateFolderOfAgent } from "../../state/state-folder.ts";
 import type { CommandHost } from "../host.ts";
-
-const MIB = 1024 * 1024;
 
 /** Exit statuses of `pilotlight cache`. */
 export const FAILED = 1;
@@ -56,7 +55,7 @@ export async function withCache<T>(
       cure: "Name the folder that `pilotlight serve` was given with --state.",
     });
   }
-  const known = limit ?? (await agent.status())?.cache.limit ?? budgetsHere().diskCacheMiB * MIB;
+  const known = limit ?? (await agent.status())?.cache.limit ?? cacheLimit(budgetsHere());
   const cache = await openDiskCache({ stateDir, limit: known });
   try {
     return await use(cache);

@@ -1,3 +1,4 @@
+import { cacheLimit } from "../../assets/cache-limit.ts";
 import { specOf } from "../../control/asset-control.ts";
 import { AgentError } from "../../errors.ts";
 import { loadSite } from "../../site/load.ts";
@@ -14,8 +15,6 @@ import {
 } from "./context.ts";
 import { type Following, follow, type Outcome, outcomeLines } from "./follow.ts";
 import { ownKeeper } from "./own-keeper.ts";
-
-const MIB = 1024 * 1024;
 
 export interface PrefetchOptions extends CacheOptions {
   readonly site?: string;
@@ -73,7 +72,7 @@ async function here(
   const { context } = common;
   const specs = names.map((name) => specOf(site, name));
   const budgets = budgetsHere();
-  const limit = site.cache.size ?? budgets.diskCacheMiB * MIB;
+  const limit = cacheLimit(budgets, site);
   const run = async (cache: Parameters<typeof ownKeeper>[0]["cache"]) => {
     const bugs: unknown[] = [];
     const own = ownKeeper({
