@@ -28,7 +28,20 @@ export type ErrorCode =
   | "E_STATE"
   | "E_CACHE"
   | "E_CACHE_FULL"
-  | "E_TEMPLATE";
+  | "E_TEMPLATE"
+  | "E_KEY"
+  | "E_TRUST"
+  | "E_CLAIM"
+  | "E_BUNDLE"
+  | "E_BUNDLE_REFUSED"
+  | "E_CONFIG"
+  | "E_PROTOCOL"
+  | "E_FORBIDDEN"
+  | "E_NOT_FOUND"
+  | "E_BUSY"
+  | "E_UNREACHABLE"
+  | "E_IDENTITY"
+  | "E_DISCOVERY";
 
 /** What a code means, and what the operator does about it. */
 export interface ErrorEntry {
@@ -157,6 +170,58 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   E_TEMPLATE: {
     title: "A template could not be rendered.",
     cure: "Mend the line that is named; a variable that is missing belongs under the machine's vars.",
+  },
+  E_KEY: {
+    title: "An operator's key cannot be used.",
+    cure: "Make one with `pilotlight keygen`, or name another with --key.",
+  },
+  E_TRUST: {
+    title: "The list of trusted operators cannot be changed like this.",
+    cure: "Look at `pilotlight trust list AGENT`; on the agent's own host `pilotlight trust` works without a key.",
+  },
+  E_CLAIM: {
+    title: "The agent could not be claimed.",
+    cure: "Read the code anew from the agent's console or log; where somebody has claimed it already, ask them for `pilotlight trust add`.",
+  },
+  E_BUNDLE: {
+    title: "This is not a configuration bundle.",
+    cure: "Make it with `pilotlight push` or `pilotlight publish`, and copy it as a whole.",
+  },
+  E_BUNDLE_REFUSED: {
+    title: "A configuration bundle is not accepted.",
+    cure: "The message says which rule forbids it: who signed it, for whom, which serial number, and when.",
+  },
+  E_CONFIG: {
+    title: "A configuration could not be applied.",
+    cure: "The one before it is served on. Mend what the message names, then push again.",
+  },
+  E_PROTOCOL: {
+    title: "A message of the control protocol is not well-formed.",
+    cure: "Use a version of `pilotlight` that speaks the agent's protocol version; docs/control.md has the form of every message.",
+  },
+  E_FORBIDDEN: {
+    title: "The agent does not do this for whoever asks.",
+    cure: "Sign the request with a key that the agent trusts (`pilotlight trust list AGENT`), over https where the message says so.",
+  },
+  E_NOT_FOUND: {
+    title: "The agent does not have what was asked for.",
+    cure: "The message says what there is.",
+  },
+  E_BUSY: {
+    title: "The agent has too much to do to take this now.",
+    cure: "Try again in a few seconds.",
+  },
+  E_UNREACHABLE: {
+    title: "An agent could not be reached.",
+    cure: "Check that it is on and on this network: `pilotlight discover`; then its address and port.",
+  },
+  E_IDENTITY: {
+    title: "An agent has another identity key than when it was first met.",
+    cure: "Do not trust it before you know why. If it was flashed anew, forget the old key: `pilotlight trust forget AGENT`.",
+  },
+  E_DISCOVERY: {
+    title: "Nothing can be announced or found by mDNS here.",
+    cure: "Check that the interface is up and does multicast, and that a firewall lets UDP port 5353 through.",
   },
 };
 
