@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
+import { PUBLIC_KEY_LEN } from "../assets/checksums/ed25519.ts";
 import { AgentError } from "../errors.ts";
 import type { Clock } from "../link/clock.ts";
 import { errorCode, makeFolder, syncFolder, whyNot } from "../state/folder.ts";
@@ -96,17 +97,17 @@ export class ClaimDesk {
 
   /**
    * Rejects with E_CLAIM: somebody was faster, or the code is wrong; E_BUSY within a second after a wrong one; E_PROTOCOL and
-   * E_KEY for what cannot be a claim, which costs no try.
+   * E_KEY for what cannot be a claim, which costs no try. Keys are looked at last: that takes longest.
    */
   async claim(request: ClaimRequest): Promise<ClaimAnswer> {
-    const key = checked(request);
+    checkForm(request);
     const { trust, fingerprint, clock } = this.options;
     if (this.secret === undefined || !trust.unclaimed) throw taken();
     if (this.busy || clock.now() < this.pausedUntil) throw busy();
     const code = this.secret;
-    const facts = { fingerprint, nonce: request.nonce, publicKey: key.octets };
+    const facts = { fingerprint, nonce: request.nonce, publicKey: request.publicKey };
     if (!timingSafeEqual(claimProof(code, facts), request.proof)) throw await this.refuse();
-    const operator = await this.trustFirst(request.name, key);
+    const operator = await this.trustFirst(request.name, publicKeyFromOctets(request.publicKey));
     return { proof: claimedProof(code, facts), operator };
   }
 
@@ -156,13 +157,17 @@ export class ClaimDesk {
   }
 }
 
-function checked({ publicKey, name, nonce, proof }: ClaimRequest): PublicKey {
+function checkForm({ publicKey, name, nonce, proof }: ClaimRequest): void {
   const fault = operatorNameFault(name);
   if (fault !== undefined) throw new AgentError("E_PROTOCOL", `the claim: ${fault}`);
-  if (nonce.length < MIN_NONCE || nonce.length > MAX_NONCE || proof.length !== PROOF_LEN) {
-    throw new AgentError("E_PROTOCOL", "the claim: its nonce or its proof has a wrong length");
+  const wrong =
+    publicKey.length !== PUBLIC_KEY_LEN ||
+    nonce.length < MIN_NONCE ||
+    nonce.length > MAX_NONCE ||
+    proof.length !== PROOF_LEN;
+  if (wrong) {
+    throw new AgentError("E_PROTOCOL", "the claim: its key, nonce or proof has a wrong length");
   }
-  return publicKeyFromOctets(publicKey);
 }
 
 function taken(): AgentError {

@@ -17,9 +17,9 @@ let agent: Certificate;
 let eva: Certificate;
 beforeAll(async () => {
   [agent, eva] = await Promise.all([makeCertificate(AGENT), makeCertificate(EVA)]);
-});
+}, 30_000);
 
-describe("makeCertificate", () => {
+describe("makeCertificate", { timeout: 30_000 }, () => {
   it("makes one that is valid at any time that a clock may say", () => {
     const parsed = new X509Certificate(agent.certificate);
     expect(new Date(parsed.validFrom).toISOString()).toBe("1970-01-01T00:00:00.000Z");
@@ -62,7 +62,7 @@ describe("makeCertificate", () => {
   });
 });
 
-describe("certificateKey", () => {
+describe("certificateKey", { timeout: 30_000 }, () => {
   it("reads PEM and DER", () => {
     expect(certificateKey(agent.certificate)).toEqual(AGENT.publicKey);
     expect(certificateKey(new X509Certificate(agent.certificate).raw)).toEqual(AGENT.publicKey);

@@ -157,6 +157,8 @@ describe("ClaimDesk", () => {
 
   it("does not count what cannot be a claim", async () => {
     const code = desk.code ?? "";
+    const small = new Uint8Array(32);
+    const facts = { fingerprint, nonce: NONCE, publicKey: small };
     const bad: readonly (readonly ["E_PROTOCOL" | "E_KEY", Partial<ClaimRequest>])[] = [
       ["E_PROTOCOL", { proof: new Uint8Array(0) }],
       ["E_PROTOCOL", { proof: new Uint8Array(33) }],
@@ -164,8 +166,8 @@ describe("ClaimDesk", () => {
       ["E_PROTOCOL", { nonce: new Uint8Array(65) }],
       ["E_PROTOCOL", { name: "" }],
       ["E_PROTOCOL", { name: "\u001b[2J" }],
-      ["E_KEY", { publicKey: new Uint8Array(32) }],
-      ["E_KEY", { publicKey: new Uint8Array(31) }],
+      ["E_PROTOCOL", { publicKey: new Uint8Array(31) }],
+      ["E_KEY", { publicKey: small, proof: claimProof(parseClaimCode(code) ?? "", facts) }],
     ];
     for (const [errorCode, change] of bad)
       await rejection(errorCode, desk.claim(claim(code, change)));

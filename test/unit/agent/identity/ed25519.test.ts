@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -24,6 +25,14 @@ describe("keyFromPem", () => {
       expect(isEncryptedPem(pem)).toBe(passphrase !== undefined);
       expect(keyFromPem(pem, passphrase).publicKey).toEqual(key.publicKey);
     }
+  });
+
+  it("reads what openssl has encrypted by scrypt", () => {
+    const { stdout } = spawnSync("openssl", ["pkcs8", "-topk8", "-scrypt", "-passout", "pass:x"], {
+      input: EVA.toPem(),
+      encoding: "utf8",
+    });
+    expect(keyFromPem(stdout, "x").publicKey).toEqual(EVA.publicKey);
   });
 
   const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;

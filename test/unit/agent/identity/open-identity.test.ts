@@ -23,7 +23,7 @@ let good: Certificate;
 let others: Certificate;
 beforeAll(async () => {
   [good, others] = await Promise.all([makeCertificate(AGENT), makeCertificate(EVA)]);
-});
+}, 30_000);
 
 function state(files: Readonly<Record<string, string>> = {}): string {
   const dir = tempDir();
@@ -38,7 +38,7 @@ function modeOf(...parts: string[]): number {
   return statSync(path.join(...parts)).mode & 0o777;
 }
 
-describe("openIdentity", () => {
+describe("openIdentity", { timeout: 30_000 }, () => {
   it("makes one, which stays", async () => {
     const dir = tempDir();
     const first = await openIdentity(dir);
