@@ -43,15 +43,16 @@ class KeptTrust implements Trust {
   }
 
   get unclaimed(): boolean {
-    return this.table.getCount() === 0;
+    return this.fresh().getCount() === 0;
   }
 
   list(): readonly Operator[] {
+    this.fresh();
     return this.records().map(({ fingerprint, record }) => operatorOf(fingerprint, record));
   }
 
   find(fingerprint: string): Operator | undefined {
-    const record = this.table.get(fingerprint);
+    const record = this.fresh().get(fingerprint);
     if (record === undefined || record.revoked !== undefined) return undefined;
     return operatorOf(fingerprint, record);
   }
@@ -87,6 +88,12 @@ class KeptTrust implements Trust {
       return next;
     });
     return operatorOf(fingerprint, record);
+  }
+
+  /** LMDB reads from one snapshot until the turn is over: whom another process revoked meanwhile would be trusted so long. */
+  private fresh(): Table<TrustRecord> {
+    this.table.resetReadTxn();
+    return this.table;
   }
 
   private newRecord(name: string, publicKey: Uint8Array, origin: TrustOrigin): TrustRecord {
