@@ -33,6 +33,9 @@ const host: CommandHost = {
   setExitStatus(status) {
     process.exitCode = status;
   },
+  exit(status) {
+    process.stdout.write("", () => process.stderr.write("", () => process.exit(status)));
+  },
 };
 
 const program = new Command("pilotlight")
@@ -64,7 +67,7 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USED_WRONGLY;
   } else if (error instanceof AgentError) {
     process.stderr.write(`${formatAgentError(error)}\n`);
-    process.exitCode = error.code === "E_USAGE" ? EXIT_USED_WRONGLY : EXIT_FAILED;
+    host.exit(error.code === "E_USAGE" ? EXIT_USED_WRONGLY : EXIT_FAILED);
   } else {
     throw error;
   }

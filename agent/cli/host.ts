@@ -11,4 +11,6 @@ export interface CommandHost {
   onStopSignal(fn: () => void): void;
   /** What the process ends with when nothing keeps it alive. */
   setExitStatus(status: number): void;
+  /** Ends the process once what was written is out, whatever it still has open: a frame lane keeps it alive. */
+  exit(status: number): void;
 }

@@ -93,7 +93,7 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
     stopping = true;
     log.info("stopping");
     // Before it is ready there is nothing to stop yet: then it stops as soon as it is.
-    agent?.stop().then(() => host.setExitStatus(0));
+    agent?.stop().then(() => host.exit(0));
   };
   host.onStopSignal(stop);
   agent = await startAgent({
@@ -114,6 +114,7 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
   });
   if (stopping) {
     await agent.stop();
+    host.exit(0);
     return;
   }
   const machines = site.machines.length === 1 ? "1 machine" : `${site.machines.length} machines`;

@@ -42,6 +42,9 @@ async function decode(args: readonly string[], terminal = false): Promise<Run> {
     setExitStatus: (n) => {
       status = n;
     },
+    exit: (n) => {
+      status = n;
+    },
   };
   await decodeCommand(host).parseAsync(args, { from: "user" });
   stdout.end();

@@ -30,6 +30,9 @@ async function replay(...args: string[]): Promise<Run> {
     setExitStatus: (n) => {
       status = n;
     },
+    exit: (n) => {
+      status = n;
+    },
   };
   await replayCommand(host).exitOverride().parseAsync(args, { from: "user" });
   stdout.end();

@@ -28,6 +28,9 @@ export async function runCache(args: readonly string[], env: NodeJS.ProcessEnv =
     setExitStatus: (n) => {
       status = n;
     },
+    exit: (n) => {
+      status = n;
+    },
   };
   try {
     await cacheCommand(host).parseAsync(args, { from: "user" });
