@@ -97,6 +97,7 @@ export class DhcpServer {
   stop(): void {
     this.held.clear();
     this.port?.close();
+    this.port = undefined;
   }
 
   /** Takes a broadcast message off the link. */
