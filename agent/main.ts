@@ -30,6 +30,9 @@ const host: CommandHost = {
       });
     }
   },
+  onReloadSignal(fn) {
+    process.on("SIGHUP", fn);
+  },
   setExitStatus(status) {
     process.exitCode = status;
   },

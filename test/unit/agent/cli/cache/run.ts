@@ -25,6 +25,7 @@ export async function runCache(args: readonly string[], env: NodeJS.ProcessEnv =
     stdout: stdout as unknown as NodeJS.WriteStream,
     stderr: stderr as unknown as NodeJS.WriteStream,
     onStopSignal: () => {},
+    onReloadSignal: () => {},
     setExitStatus: (n) => {
       status = n;
     },
