@@ -51,6 +51,12 @@ async function open(input: AgentInput, onStop: OnStop): Promise<Omit<Agent, "sto
   const activity = new BootActivity(journal, () => clock.now());
   onStop(() => activity.stop());
   const health = new Health();
+  onStop(
+    health.follow(({ state, reasons }) => {
+      if (reasons.length > 0) log.warn(`${state}: ${reasons.join("; ")}`);
+      else log.info(state);
+    }),
+  );
   const medium = bootMedium(input, health);
   const name = await openAgentName(stateDir, input.name, [medium?.name ?? "", input.hostName]);
 

@@ -135,11 +135,7 @@ class Steered implements Steering {
       (addresses) => this.listen(addresses),
     );
     this.agent = this.makeAgent(standing);
-    this.unfollow = input.health.follow(({ state, reasons }) => {
-      if (reasons.length > 0) input.log.warn(`${state}: ${reasons.join("; ")}`);
-      else input.log.info(state);
-      this.announcer?.update(this.announcement());
-    });
+    this.unfollow = input.health.follow(() => this.announcer?.update(this.announcement()));
   }
 
   get local(): Readonly<Record<string, Hono>> {

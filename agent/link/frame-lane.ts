@@ -39,7 +39,7 @@ interface Session {
     warn: (text: string) => void,
     promiscuous: boolean,
   ): string;
-  /** Hands on what has come: DOWN when the interface went down or away, CLOSED when it has closed, as it may do but once. */
+  /** Hands on what has come; negative when the interface went down or away; CLOSED when it has closed, as it may do but once. */
   dispatch(frame: Buffer, header: Buffer): number;
   start_polling(): void;
   inject(frame: Buffer): void;
@@ -56,8 +56,7 @@ const SNAP_LEN = 65_535;
 const HEADER_LEN = 16;
 const CAPTURED_LEN = 8;
 
-/** What `dispatch` says instead of a number of frames. */
-const DOWN = -1;
+/** What `dispatch` says when it has closed the session. */
 const CLOSED = -2;
 
 /**
@@ -101,8 +100,10 @@ export function openFrameLane(
   SESSIONS.push(session);
   let handle: (len: number) => void = () => {};
   let open = true;
+  let packets = 0;
   const packet = (): void => {
     const [len = 0] = captured;
+    packets += 1;
     if (open && len <= SLAB_LEN) handle(len);
   };
   const dispatch = (): number => {
@@ -139,9 +140,12 @@ export function openFrameLane(
     throw new AgentError("E_INTERFACE", `${interfaceName} is not Ethernet but ${kind}`);
   }
   session.read_callback = () => {
-    const down = dispatch() === DOWN;
+    packets = 0;
+    const count = dispatch();
     for (const finish of CLOSING) if (finish !== dispatch) finish();
-    if (!down || !open) return;
+    // Not every libpcap says that the interface went down (1.10.3 does not). A call for nothing is that all the same: libuv
+    // makes one when the socket has an error, and none after it.
+    if (!open || (count >= 0 && packets > 0)) return;
     close();
     lost();
   };

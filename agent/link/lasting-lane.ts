@@ -5,6 +5,9 @@ import type { FrameLane } from "./frame-lane.ts";
 /** Opens a lane; `lost` is called when its interface went down or away. */
 export type OpenLane = (lost: () => void) => FrameLane;
 
+/** A lane that is lost as soon as it is opened is not opened again before this, ms. */
+const PAUSE_MS = 500;
+
 /** A frame lane that outlives its interface: what is sent while it is down is lost, and it hears again after `reopen`. */
 export class LastingLane implements FrameLane {
   private readonly open: OpenLane;
@@ -12,10 +15,13 @@ export class LastingLane implements FrameLane {
   private handler: (len: number) => void = () => {};
   private down = false;
   private closed = false;
+  private openedMs = Number.NEGATIVE_INFINITY;
+  private readonly told: () => void;
 
-  /** Throws what `open` throws. */
-  constructor(open: OpenLane) {
+  /** `told`: called when the interface went down or away. Throws what `open` throws. */
+  constructor(open: OpenLane, told: () => void) {
     this.open = open;
+    this.told = told;
     this.inner = open(() => this.lose());
   }
 
@@ -44,6 +50,9 @@ export class LastingLane implements FrameLane {
   /** The interface is back: false when it cannot be opened all the same. */
   reopen(): boolean {
     if (this.closed || !this.down) return true;
+    const nowMs = performance.now();
+    if (nowMs - this.openedMs < PAUSE_MS) return false;
+    this.openedMs = nowMs;
     try {
       this.inner = this.open(() => this.lose());
     } catch (error) {
@@ -62,5 +71,6 @@ export class LastingLane implements FrameLane {
 
   private lose(): void {
     this.down = true;
+    this.told();
   }
 }

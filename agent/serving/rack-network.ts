@@ -26,6 +26,8 @@ export interface RackNetworkInput {
   readonly inherited: InheritedSockets;
   readonly context: ServiceContext;
   readonly log: Logger;
+  /** Called when the interface went down or away. */
+  readonly lost: () => void;
 }
 
 /** What has to be the same for the services to go on as they are; the rest of a site is asked of its planner each time. */
@@ -108,8 +110,9 @@ export class RackNetwork {
     const openLink = (): LastingLane => {
       const failed = (text: string): void => log.warn(`not sent: ${text}`);
       const len = budgets.linkBufferKiB * KIB;
-      this.lane = new LastingLane((lost) =>
-        openFrameLane(rack.name, LINK_FILTER, failed, len, lost),
+      this.lane = new LastingLane(
+        (lost) => openFrameLane(rack.name, LINK_FILTER, failed, len, lost),
+        input.lost,
       );
       return this.lane;
     };

@@ -169,7 +169,7 @@ export class Serving {
     o.health.say("network");
     await assets.keeper.prefetch(neededAssets(site));
     assets.watch();
-    this.lookSoon();
+    this.look();
     if (!before) return;
     o.journal.note({
       protocol: "agent",
@@ -207,7 +207,8 @@ export class Serving {
   private openNetwork(network: Network, interfaceName: string): Promise<RackNetwork> {
     const { budgets, inherited, log } = this.o;
     const context = this.context();
-    return RackNetwork.open({ network, interfaceName, budgets, inherited, context, log });
+    const lost = (): void => this.look();
+    return RackNetwork.open({ network, interfaceName, budgets, inherited, context, log, lost });
   }
 
   /** Transfers that run may end where the address remains on the host. */
@@ -258,14 +259,14 @@ export class Serving {
     });
   }
 
-  private lookSoon(): void {
+  /** Looks whether the rack's interface is there, now and then; a lane that was lost is opened again when it is. */
+  private look(): void {
     this.cancelLook?.();
-    if (this.stopped) return;
-    this.cancelLook = this.o.clock.after(LOOK_MS, () => {
-      const fault = this.network?.look();
-      this.o.health.say("interface", ...(fault ? [`${fault.message}. ${fault.cure}`] : []));
-      this.lookSoon();
-    });
+    this.cancelLook = undefined;
+    if (this.stopped || !this.network) return;
+    const fault = this.network.look();
+    this.o.health.say("interface", ...(fault ? [`${fault.message}. ${fault.cure}`] : []));
+    this.cancelLook = this.o.clock.after(LOOK_MS, () => this.look());
   }
 
   /** What stores have and may not be served is the operator's affair; that something is still missing is not. */
