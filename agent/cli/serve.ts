@@ -92,7 +92,9 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
   setFlagsFromString(`--max-old-space-size=${budgets.heapMiB}`);
   if (budgets.heapMiB < AMPLE_HEAP_MIB) keepHeapSmall();
   // What keeps it from ever serving is told before anything is made on the disk.
-  let site = options.site === undefined ? undefined : await loadSite(options.site);
+  // Empty: what a unit says of an agent that has no site file.
+  const siteFile = options.site === "" ? undefined : options.site;
+  let site = siteFile === undefined ? undefined : await loadSite(siteFile);
   const stateDir = stateFolderForAgent({ option: options.state, fromSystemd });
   log.info(boardLine(recognised));
   const journal = new Journal(budgets.journalEntries, Date.now);
@@ -135,7 +137,7 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
     // Its supervisor makes a new process, and with it new sockets, of it.
     else if (systemdRun !== undefined) host.exit(EXIT_RESTART);
     else {
-      if (options.site !== undefined) site = await loadSite(options.site);
+      if (siteFile !== undefined) site = await loadSite(siteFile);
       await begin();
     }
   };
@@ -151,7 +153,7 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
     else end("stop");
   });
   host.onReloadSignal(() => {
-    if (options.site === undefined) log.info("SIGHUP: there is no site file to read again");
+    if (siteFile === undefined) log.info("SIGHUP: there is no site file to read again");
     run.agent?.reload().catch(crash);
   });
   await begin();
