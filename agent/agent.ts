@@ -1,57 +1,35 @@
-import { randomBytes } from "node:crypto";
-import { stat } from "node:fs/promises";
-import type { Logger } from "pino";
-import type { Budgets } from "../boards/board.ts";
-import { openAssets } from "./assets/open-assets.ts";
-import { FirstReads } from "./assets/trees/first-reads.ts";
+import { formatIpv4 } from "../protocols/wire/ipv4-address.ts";
+import type { AgentInput } from "./agent-input.ts";
+import { type BootMedium, readBootMedium } from "./config/boot-medium.ts";
 import { assetControl } from "./control/asset-control.ts";
-import { assetRoutes } from "./control/asset-routes.ts";
+import { type AssetControl, assetRoutes } from "./control/asset-routes.ts";
 import { openLocalSocket } from "./control/local-socket.ts";
+import { AgentError, formatAgentError } from "./errors.ts";
+import { Health } from "./health.ts";
+import { openAgentName } from "./identity/agent-name.ts";
 import { systemClock } from "./link/clock.ts";
-import { type FrameLane, openFrameLane } from "./link/frame-lane.ts";
-import { findInterface } from "./link/interfaces.ts";
-import { Neighbours } from "./link/neighbours.ts";
-import { PeerGuard } from "./link/peer-guard.ts";
-import { reversePathProblem } from "./link/reverse-path.ts";
-import { type InheritedSockets, SOCKET_NAMES } from "./link/systemd.ts";
-import { KernelTcpPorts } from "./link/tcp-listener.ts";
-import { KernelUdpPorts } from "./link/udp-port.ts";
 import { BootActivity } from "./log/boot-activity.ts";
-import type { Journal } from "./log/journal.ts";
-import { Needs, neededAssets } from "./plan/needs.ts";
-import { Planner } from "./plan/planner.ts";
-import { Renderer } from "./plan/render.ts";
-import { Sightings } from "./plan/sightings.ts";
-import { type OnStop, startServices } from "./services/all.ts";
-import { type ServiceContext, StatusCounters } from "./services/context.ts";
-import { LINK_FILTER } from "./services/link-server.ts";
+import type { RunningSite } from "./serving/running-site.ts";
+import { Serving } from "./serving/serving.ts";
+import { SiteFile } from "./serving/site-file.ts";
 import type { Site } from "./site/site.ts";
-
-const KIB = 1024;
-
-/** What an agent is made of; everything else follows from the site. */
-export interface AgentInput {
-  readonly site: Site;
-  readonly budgets: Budgets;
-  readonly interfaceName: string;
-  readonly inherited: InheritedSockets;
-  readonly journal: Journal;
-  readonly log: Logger;
-  /** Where the cache is; it is there and may be written to. */
-  readonly stateDir: string;
-  /** Of this software. */
-  readonly version: string;
-  /** The environment, for proxies and for the secrets that the site refers to. */
-  readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Told of what no operator can mend: a bug of ours, after which nothing can be relied on. */
-  readonly crash: (bug: unknown) => void;
-}
+import { openDatabase } from "./state/database.ts";
+import { openSteering, type Steering } from "./steering.ts";
 
 /** A running agent. */
 export interface Agent {
+  readonly health: Health;
+  /** What is served just now. */
+  readonly running: RunningSite | undefined;
+  /** In words: "site rack7 on eth0 as 172.24.42.150, 2 machines". */
+  readonly summary: string;
+  /** Reads the site file again, where there is one. */
+  reload(): Promise<void>;
   /** Closes every port, gives back what was set in the host, and lets running transfers end unfinished. */
   stop(): Promise<void>;
 }
+
+type OnStop = (close: () => void | Promise<void>) => void;
 
 /** Starts an agent: it answers when the promise resolves. Rejects with AgentError, and then nothing is left open. */
 export async function startAgent(input: AgentInput): Promise<Agent> {
@@ -60,99 +38,145 @@ export async function startAgent(input: AgentInput): Promise<Agent> {
     for (const close of stops.splice(0).reverse()) await close();
   };
   try {
-    await open(input, (close) => stops.push(close));
+    return { ...(await open(input, (close) => stops.push(close))), stop };
   } catch (error) {
     await stop();
     throw error;
   }
-  return { stop };
 }
 
-async function open(input: AgentInput, onStop: OnStop): Promise<void> {
-  const { site, budgets, journal, log, inherited } = input;
-  const { network } = site;
-  const rack = findInterface(input.interfaceName, network.address, network.prefixLen);
-  refuseForgery(rack.name, inherited, log);
-
+async function open(input: AgentInput, onStop: OnStop): Promise<Omit<Agent, "stop">> {
+  const { stateDir, journal, log, version, crash } = input;
   const clock = systemClock;
   const activity = new BootActivity(journal, () => clock.now());
   onStop(() => activity.stop());
-  const needs = new Needs(() => clock.now());
-  let planner: Planner | undefined;
-  const assets = await openAssets({
-    site,
+  const health = new Health();
+  onStop(
+    health.follow(({ state, reasons }) => {
+      if (reasons.length > 0) log.warn(`${state}: ${reasons.join("; ")}`);
+      else log.info(state);
+    }),
+  );
+  const medium = bootMedium(input, health);
+  const name = await openAgentName(stateDir, input.name, [medium?.name ?? "", input.hostName]);
+
+  const database = openDatabase({ dir: `${stateDir}/db`, replaceDamaged: true });
+  onStop(() => database.close());
+  if (database.setAside !== undefined) {
+    log.error(
+      `the agent's records were damaged and are put aside (${database.setAside}): whom it trusts and what was pushed to it is forgotten`,
+    );
+  }
+  const { budgets, interfaceName, inherited, variables } = input;
+  const serving = new Serving({
     budgets,
-    stateDir: input.stateDir,
-    variables: input.variables,
-    version: input.version,
+    interfaceName,
+    inherited,
     journal,
-    warn: (text) => log.warn(text),
+    activity,
+    log,
+    health,
     clock,
-    bootsRunning: () => activity.running(),
-    inUse: () => (planner ? needs.digestsInUse(planner.all()) : []),
-    crash: input.crash,
+    database,
+    stateDir,
+    version,
+    variables,
+    crash,
   });
-  onStop(() => assets.close());
-  const firstReads = new FirstReads(assets.database);
-  onStop(() => firstReads.close());
-  planner = await Planner.create({
-    site,
-    assets: assets.keeper,
-    renderer: new Renderer(),
-    firstReads,
-    siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
-    problem: (error) => log.warn(`${error.message}. ${error.cure}`),
+  onStop(() => serving.stop());
+  const steering = await openSteering({
+    ...input,
+    clock,
+    database,
+    activity,
+    health,
+    serving,
+    name,
+    medium,
   });
-  const control = assetControl({
-    site,
-    keeper: assets.keeper,
-    cache: assets.cache,
-    booting: () => activity.machines(),
-    pid: process.pid,
-    version: input.version,
-  });
+  onStop(() => steering.stop());
   const socket = await openLocalSocket({
-    stateDir: input.stateDir,
-    routes: { assets: assetRoutes(control) },
-    crash: input.crash,
+    stateDir,
+    routes: { assets: assetRoutes(assetsOf(serving, version)), ...steering.local },
+    crash,
   });
   onStop(() => socket.close());
-  await assets.keeper.prefetch(neededAssets(site));
-  assets.watch();
-  const context: ServiceContext = {
-    planner,
-    sightings: new Sightings(() => clock.now()),
-    needs,
-    journal,
-    counters: new StatusCounters(),
-    clock,
+
+  const file = await serveFirst(input, serving, health, steering);
+  if (file) onStop(() => file.close());
+  await steering.start();
+  return {
+    health,
+    get running() {
+      return serving.current;
+    },
+    get summary() {
+      return summaryOf(serving.current);
+    },
+    reload: async () => await file?.reload(),
   };
-
-  const guard = new PeerGuard(network.address, network.mask, network.relays, journal);
-  const neighbours = new Neighbours(rack.name, (text) => log.warn(`neighbour table: ${text}`));
-  onStop(() => neighbours.clear());
-  const random = (): number => randomBytes(4).readUInt32BE(0);
-  const udp = new KernelUdpPorts(network.address, network.broadcast, guard, inherited, random);
-  const tcp = new KernelTcpPorts(network.address, guard, inherited, budgets.tcpConnections);
-
-  const openLink = (): FrameLane =>
-    openFrameLane(
-      rack.name,
-      LINK_FILTER,
-      (text) => log.warn(`not sent: ${text}`),
-      budgets.linkBufferKiB * KIB,
-    );
-  const lanes = { udp, tcp, neighbours, mac: rack.mac, openLink };
-  await startServices(context, lanes, budgets.transfers, onStop);
 }
 
-/**
- * Our own sockets rely on the kernel to keep forged rack addresses out. Those that systemd bound to the device cannot hear
- * other NICs; then only transfers in progress could be disturbed, which is told and not refused.
- */
-function refuseForgery(rack: string, inherited: InheritedSockets, log: Logger): void {
-  const problem = reversePathProblem(rack);
-  if (!problem) return;
-  if (!inherited.has(SOCKET_NAMES)) throw problem;
-  log.warn(`${problem.message}. ${problem.cure}`);
+/** Serves what is to be served at start: the site file, or what was accepted last. */
+async function serveFirst(
+  { site, log, crash }: AgentInput,
+  serving: Serving,
+  health: Health,
+  steering: Steering,
+): Promise<SiteFile | undefined> {
+  if (site === undefined) {
+    await steering.startConfig();
+    return undefined;
+  }
+  const serve = async (next: Site): Promise<void> => {
+    await serving.apply(next);
+    steering.siteChanged();
+  };
+  const file = new SiteFile({ path: site.path, serve, health, log, crash });
+  try {
+    await file.start(site);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return file;
+}
+
+function bootMedium(input: AgentInput, health: Health): BootMedium | undefined {
+  const { medium, problem } = readBootMedium(input.medium);
+  if (problem) {
+    input.log.error(formatAgentError(problem));
+    health.say("medium", problem.message);
+  }
+  return medium;
+}
+
+/** What commands ask of the assets, whatever is served when they ask. */
+function assetsOf(serving: Serving, version: string): AssetControl {
+  const control = (): AssetControl => {
+    const { current } = serving;
+    if (!current) {
+      const cure = "Push a configuration to it, or start it with --site.";
+      throw new AgentError("E_NOT_FOUND", "this agent is unconfigured: it has no assets", { cure });
+    }
+    const { site, keeper, cache, activity } = current;
+    const booting = (): readonly string[] => activity.machines();
+    return assetControl({ site, keeper, cache, booting, pid: process.pid, version });
+  };
+  return {
+    status: async () => await control().status(),
+    prefetch: async (names) => await control().prefetch(names),
+    refresh: async (names) => await control().refresh(names),
+    changed: async (names) => await control().changed(names),
+    damaged: async (digests) => await control().damaged(digests),
+    collect: async () => await control().collect(),
+  };
+}
+
+function summaryOf(running: RunningSite | undefined): string {
+  if (!running) return "unconfigured, nothing is answered";
+  const { site, interfaceName } = running;
+  const { length } = site.machines;
+  const machines = length === 1 ? "1 machine" : `${length} machines`;
+  return `site ${site.name} on ${interfaceName} as ${formatIpv4(site.network.address)}, ${machines}`;
 }

@@ -30,8 +30,14 @@ const host: CommandHost = {
       });
     }
   },
+  onReloadSignal(fn) {
+    process.on("SIGHUP", fn);
+  },
   setExitStatus(status) {
     process.exitCode = status;
+  },
+  exit(status) {
+    process.stdout.write("", () => process.stderr.write("", () => process.exit(status)));
   },
 };
 
@@ -64,7 +70,7 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USED_WRONGLY;
   } else if (error instanceof AgentError) {
     process.stderr.write(`${formatAgentError(error)}\n`);
-    process.exitCode = error.code === "E_USAGE" ? EXIT_USED_WRONGLY : EXIT_FAILED;
+    host.exit(error.code === "E_USAGE" ? EXIT_USED_WRONGLY : EXIT_FAILED);
   } else {
     throw error;
   }

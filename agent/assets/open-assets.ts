@@ -5,6 +5,7 @@ import { type Database, openDatabase } from "../state/database.ts";
 import { type DiskCache, openDiskCache } from "./cache/disk-cache.ts";
 import { cacheLimit } from "./cache-limit.ts";
 import { ChunkCache } from "./chunk-cache.ts";
+import type { AssetDraft } from "./fetch/asset-draft.ts";
 import type { AssetKeeper } from "./fetch/asset-keeper.ts";
 import type { JournalSink } from "./fetch/keeper-options.ts";
 import { Scrubber, type ScrubState } from "./fetch/scrubber.ts";
@@ -26,8 +27,11 @@ const SCRUB_KEY = "round";
 
 /** What the assets of a site are opened with. */
 export interface OpenAssetsInput {
+  /** The first one; another may follow. */
   readonly site: Site;
   readonly budgets: Budgets;
+  /** The state folder's database when the caller has it open: it is then not closed here. */
+  readonly database?: Database;
   /** See `agent/state/state-folder.ts`. */
   readonly stateDir: string;
   /** The agent's environment: proxies, and secrets that the site refers to. */
@@ -45,13 +49,15 @@ export interface OpenAssetsInput {
   readonly crash: (bug: unknown) => void;
 }
 
-/** The assets of a site, out of a cache on disk that is kept filled. */
+/** The assets of an agent's site, out of a cache on disk that is kept filled. */
 export interface OpenAssets {
   readonly keeper: AssetKeeper;
   readonly cache: DiskCache;
   readonly stores: StoreEnvironment;
   readonly database: Database;
-  /** Begins to watch files of this host, and to read the cache again now and then. */
+  /** Serves another site from now on, for whose plans `keeper.draft` gave the slots. What it needs is to be prefetched then. */
+  adopt(draft: AssetDraft, site: Site): void;
+  /** Begins to watch files of this host that the site names, and to read the cache again now and then. */
   watch(): void;
   /** Suspends what is being fetched and closes everything, in order. */
   close(): Promise<void>;
@@ -61,12 +67,15 @@ export interface OpenAssets {
 export async function openAssets(input: OpenAssetsInput): Promise<OpenAssets> {
   const { site, budgets, stateDir, clock, bootsRunning, crash } = input;
   const limit = cacheLimit(budgets, site);
-  const database = openDatabase({ dir: `${stateDir}/db`, replaceDamaged: true });
+  const database = input.database ?? openDatabase({ dir: `${stateDir}/db`, replaceDamaged: true });
+  const closeDatabase = async (): Promise<void> => {
+    if (!input.database) await database.close();
+  };
   let cache: DiskCache;
   try {
     cache = await openDiskCache({ stateDir, limit, database, hashThread: budgets.hashThread });
   } catch (error) {
-    await database.close();
+    await closeDatabase();
     throw error;
   }
   const stores = createStoreEnvironment(input);
@@ -109,8 +118,16 @@ export async function openAssets(input: OpenAssetsInput): Promise<OpenAssets> {
     cache,
     stores,
     database,
+    adopt(draft, next) {
+      cache.setLimit(cacheLimit(budgets, next));
+      keeper.adopt(draft, next);
+    },
     watch() {
-      watching ??= watchSources([...watched.values()], (id) => keeper.changed(id));
+      for (const id of [...watched.keys()]) if (!keeper.uses(id)) watched.delete(id);
+      // What changes while one watch takes over from the other is seen by both rather than by none.
+      const before = watching;
+      watching = watchSources([...watched.values()], (id) => keeper.changed(id));
+      before?.close();
       scrubber.start();
     },
     async close() {
@@ -121,7 +138,7 @@ export async function openAssets(input: OpenAssetsInput): Promise<OpenAssets> {
       } finally {
         await cache.close();
         await stores.close();
-        await database.close();
+        await closeDatabase();
       }
     },
   };

@@ -9,6 +9,10 @@ export interface CommandHost {
   readonly stderr: NodeJS.WriteStream;
   /** Calls `fn` once, at the first SIGINT or SIGTERM; a second one ends the process at once. */
   onStopSignal(fn: () => void): void;
+  /** Calls `fn` at each SIGHUP. */
+  onReloadSignal(fn: () => void): void;
   /** What the process ends with when nothing keeps it alive. */
   setExitStatus(status: number): void;
+  /** Ends the process once what was written is out, whatever it still has open: a frame lane keeps it alive. */
+  exit(status: number): void;
 }

@@ -1,16 +1,21 @@
+import { hostname } from "node:os";
 import { setFlagsFromString } from "node:v8";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { Logger } from "pino";
 import { BOARDS } from "../../boards/all.ts";
-import { formatIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import { type Agent, startAgent } from "../agent.ts";
 import { nodeHost } from "../boards/node-host.ts";
 import { type RecognisedBoard, recogniseBoard } from "../boards/recognise.ts";
+import { PARTS } from "../compose.ts";
+import { MEDIUM_FILES } from "../config/boot-medium.ts";
+import { CONTROL_PORT } from "../control/messages.ts";
 import { AgentError } from "../errors.ts";
 import { InheritedSockets } from "../link/systemd.ts";
 import { Journal } from "../log/journal.ts";
 import { createLogger, LOG_LEVELS, type LogFormat, type LogLevel } from "../log/logger.ts";
 import { timelineLine } from "../log/timeline.ts";
 import { loadSite } from "../site/load.ts";
+import { NO_INTERFACE } from "../site/resolve-management.ts";
 import { stateFolderForAgent } from "../state/state-folder.ts";
 import type { CommandHost } from "./host.ts";
 import { keepHeapSmall } from "./small-heap.ts";
@@ -19,9 +24,18 @@ import { packageVersion } from "./version.ts";
 /** Below this the young generation, which would grow to 48 MiB under load, is too large a part of the heap. */
 const AMPLE_HEAP_MIB = 256;
 
+/** With this status systemd starts the agent again (RestartForceExitStatus= of its unit). */
+const EXIT_RESTART = 75;
+const MAX_PORT = 65_535;
+
 interface ServeOptions {
-  readonly site: string;
+  readonly site?: string;
   readonly interface?: string;
+  readonly management?: readonly string[];
+  readonly controlPort: number;
+  readonly name?: string;
+  readonly configUrl?: string;
+  readonly medium?: string;
   readonly board?: string;
   readonly state?: string;
   readonly logLevel: LogLevel;
@@ -32,9 +46,27 @@ interface ServeOptions {
 /** `pilotlight serve`: runs the agent in the foreground until SIGTERM or SIGINT. */
 export function serveCommand(host: CommandHost): Command {
   return new Command("serve")
-    .description("Answer the machines of a site until stopped.")
-    .requiredOption("--site <file>", "the site file")
+    .description(
+      "Answer the machines of a site until stopped. Without --site it serves what was pushed to it last, or waits for that.",
+    )
+    .option("--site <file>", "the site file; nothing can be pushed then (SIGHUP: read it again)")
     .option("--interface <name>", "the rack's interface, if the site does not name it")
+    .option(
+      "--management <interface...>",
+      "where it may be steered from; none: nowhere (default: the rack's, without a site every private network)",
+    )
+    .addOption(
+      new Option("--control-port <port>", "TCP port that it is steered by")
+        .argParser(portNumber)
+        .default(CONTROL_PORT),
+    )
+    .option("--name <name>", "what it is called from now on (default: the host's name)")
+    .addOption(
+      new Option("--config-url <url>", "where its configuration is to be had").env(
+        "PILOTLIGHT_CONFIG_URL",
+      ),
+    )
+    .option("--medium <file>", `what was put on the boot medium (default: ${MEDIUM_FILES[0]})`)
     .option("--board <id>", "the board this runs on, if it is not recognised")
     .option("--state <dir>", "where the cache is kept (default: /var/lib/pilotlight)")
     .addOption(
@@ -54,72 +86,132 @@ export function serveCommand(host: CommandHost): Command {
 
 async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
   const log = createLogger(options.logLevel, options.logFormat, (line) => host.stderr.write(line));
-  const site = await loadSite(options.site);
-  const interfaceName = options.interface ?? site.network.interface;
-  if (interfaceName === undefined) {
-    throw new AgentError(
-      "E_USAGE",
-      "no interface: the site names none, and --interface is not given",
-    );
-  }
-  const { STATE_DIRECTORY: fromSystemd } = host.env;
-  const stateDir = stateFolderForAgent({ option: options.state, fromSystemd });
+  const { STATE_DIRECTORY: fromSystemd, INVOCATION_ID: systemdRun } = host.env;
   const recognised = recogniseBoard(BOARDS, nodeHost(), options.board);
   const { board, budgets } = recognised;
   setFlagsFromString(`--max-old-space-size=${budgets.heapMiB}`);
   if (budgets.heapMiB < AMPLE_HEAP_MIB) keepHeapSmall();
+  // What keeps it from ever serving is told before anything is made on the disk.
+  // Empty: what a unit says of an agent that has no site file.
+  const siteFile = options.site === "" ? undefined : options.site;
+  let site = siteFile === undefined ? undefined : await loadSite(siteFile);
+  const stateDir = stateFolderForAgent({ option: options.state, fromSystemd });
   log.info(boardLine(recognised));
   const journal = new Journal(budgets.journalEntries, Date.now);
-  if (options.json) {
-    journal.follow((entry) => {
-      host.stdout.write(`${JSON.stringify(entry)}\n`);
-      // Not a machine's affair but the operator's: it belongs where the operator looks.
-      const { protocol, outcome } = entry;
-      if (protocol === "assets" && (outcome === "failed" || outcome === "refused")) {
-        log.warn(`${entry.event}: ${entry.decision}`);
-      }
+  showJournal(journal, options, host, log);
+  const inherited = InheritedSockets.fromEnvironment(host.env, host.pid);
+  const run: Run = { agent: undefined, ending: undefined };
+  const start = (): Promise<Agent> =>
+    startAgent({
+      site,
+      budgets,
+      board: board.id,
+      interfaceName: options.interface,
+      management: interfacesOf(options.management),
+      controlPort: options.controlPort,
+      name: options.name,
+      hostName: hostname(),
+      configUrl: options.configUrl,
+      medium: options.medium,
+      inherited,
+      journal,
+      log,
+      stateDir,
+      version: packageVersion(),
+      variables: host.env,
+      parts: PARTS,
+      restart: () => end("restart"),
+      crash,
     });
-  } else {
+  const end = (why: Ending): void => {
+    if (run.ending !== undefined) return;
+    run.ending = why;
+    log.info(why === "stop" ? "stopping" : "restarting");
+    // Before it is ready there is nothing to stop yet: then it stops as soon as it is.
+    if (run.agent) finish().catch(crash);
+  };
+  const finish = async (): Promise<void> => {
+    await run.agent?.stop();
+    run.agent = undefined;
+    if (run.ending === "stop") host.exit(0);
+    // Its supervisor makes a new process, and with it new sockets, of it.
+    else if (systemdRun !== undefined) host.exit(EXIT_RESTART);
+    else {
+      if (siteFile !== undefined) site = await loadSite(siteFile);
+      await begin();
+    }
+  };
+  const begin = async (): Promise<void> => {
+    run.ending = undefined;
+    run.agent = await start();
+    // It may have been told to end while it started.
+    if (hasEnded(run)) await finish();
+    else log.info(`ready: ${run.agent.summary}, board ${board.id}`);
+  };
+  host.onStopSignal(() => {
+    if (run.ending === "restart") run.ending = "stop";
+    else end("stop");
+  });
+  host.onReloadSignal(() => {
+    if (siteFile === undefined) log.info("SIGHUP: there is no site file to read again");
+    run.agent?.reload().catch(crash);
+  });
+  await begin();
+}
+
+type Ending = "stop" | "restart";
+
+/** An agent from its start to its end, and what is to come then. */
+interface Run {
+  agent: Agent | undefined;
+  ending: Ending | undefined;
+}
+
+function hasEnded({ ending }: Run): boolean {
+  return ending !== undefined;
+}
+
+/** What is thrown here nobody catches: the process ends with a stack trace, and its supervisor starts another. */
+function crash(bug: unknown): void {
+  setImmediate(() => {
+    throw bug;
+  });
+}
+
+function showJournal(
+  journal: Journal,
+  options: ServeOptions,
+  host: CommandHost,
+  log: Logger,
+): void {
+  if (!options.json) {
     journal.follow((entry) => {
       if (entry.outcome !== "progress" && log.isLevelEnabled("info")) {
         host.stderr.write(`${timelineLine(entry)}\n`);
       }
     });
-  }
-  const inherited = InheritedSockets.fromEnvironment(host.env, host.pid);
-  let agent: Agent | undefined;
-  let stopping = false;
-  const stop = (): void => {
-    stopping = true;
-    log.info("stopping");
-    // Before it is ready there is nothing to stop yet: then it stops as soon as it is.
-    agent?.stop().then(() => host.setExitStatus(0));
-  };
-  host.onStopSignal(stop);
-  agent = await startAgent({
-    site,
-    budgets,
-    interfaceName,
-    inherited,
-    journal,
-    log,
-    stateDir,
-    version: packageVersion(),
-    variables: host.env,
-    // What is thrown here nobody catches: the process ends with a stack trace, and its supervisor starts another.
-    crash: (bug) =>
-      setImmediate(() => {
-        throw bug;
-      }),
-  });
-  if (stopping) {
-    await agent.stop();
     return;
   }
-  const machines = site.machines.length === 1 ? "1 machine" : `${site.machines.length} machines`;
-  log.info(
-    `ready: site ${site.name} on ${interfaceName} as ${formatIpv4(site.network.address)}, ${machines}, board ${board.id}`,
-  );
+  journal.follow((entry) => {
+    host.stdout.write(`${JSON.stringify(entry)}\n`);
+    // Not a machine's affair but the operator's: it belongs where the operator looks.
+    const { protocol, outcome } = entry;
+    if (protocol === "assets" && (outcome === "failed" || outcome === "refused")) {
+      log.warn(`${entry.event}: ${entry.decision}`);
+    }
+  });
+}
+
+function interfacesOf(names: readonly string[] | undefined): readonly string[] | undefined {
+  if (!names?.includes(NO_INTERFACE)) return names;
+  if (names.length === 1) return [];
+  throw new AgentError("E_USAGE", `--management: "${NO_INTERFACE}" stands beside interfaces`);
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 1 && port <= MAX_PORT) return port;
+  throw new InvalidArgumentError(`A port is a number from 1 to ${MAX_PORT}.`);
 }
 
 /** "board generic-x64 (no device tree; processor x64): heap 256 MiB, file chunks 128 MiB, 64 transfers at once". */

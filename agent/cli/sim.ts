@@ -117,7 +117,7 @@ async function sim(
   host.onStopSignal(() => run.stop("stopped by a signal"));
   await run.verdict;
   lane.close();
-  host.setExitStatus(booted ? 0 : FAILED);
+  host.exit(booted ? 0 : FAILED);
 }
 
 /** What `runSim` drives, and whom it tells. */

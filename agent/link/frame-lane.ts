@@ -25,42 +25,106 @@ export interface FrameLane {
   close(): void;
 }
 
-/** What we use of the `cap` package, which has no types of its own. */
-interface Cap {
-  open(device: string, filter: string, bufferSize: number, buffer: Buffer): string;
-  on(event: "packet", handler: (len: number, truncated: boolean) => void): void;
-  send(buffer: Buffer, len: number): void;
+/** What we use of the native half of the `pcap` package. Its JavaScript half decodes, which is our own affair. */
+interface Session {
+  open_live(
+    device: string,
+    filter: string,
+    bufferLen: number,
+    snapLen: number,
+    dumpFile: string,
+    packet: () => void,
+    monitor: boolean,
+    timeoutMs: number,
+    warn: (text: string) => void,
+    promiscuous: boolean,
+  ): string;
+  /** Hands on what has come; negative when the interface went down or away; CLOSED when it has closed, as it may do but once. */
+  dispatch(frame: Buffer, header: Buffer): number;
+  start_polling(): void;
+  inject(frame: Buffer): void;
+  /** Has the next `dispatch` that finds a frame close it. */
   close(): void;
+  /** Called when there is something to dispatch. */
+  read_callback?: () => void;
 }
 
-/**
- * Captures that could not be opened. `cap` stops a poll that never began when such an object is collected, and that can end
- * the process by a segmentation fault (seen with libpcap 1.10.5), so they are kept: a command fails at the first.
- */
-const FAILED: Cap[] = [];
+const BINDING = "pcap/build/Release/pcap_binding.node";
+/** Octets of each frame that libpcap keeps: all of it. */
+const SNAP_LEN = 65_535;
+/** Beside each frame come seconds, microseconds, octets captured, octets on the wire: 4 octets each, of this host's order. */
+const HEADER_LEN = 16;
+const CAPTURED_LEN = 8;
+
+/** What `dispatch` says when it has closed the session. */
+const CLOSED = -2;
 
 /**
- * Opens the interface for raw frames (libpcap by `cap`).
+ * Every session there was. Its poll stays in libuv's list when it has ended, so that one which is collected, closed or never
+ * opened, can end the process by a segmentation fault. They are small, and a lane is opened once a start or a lost link.
+ */
+const SESSIONS: Session[] = [];
+
+/**
+ * Sessions that are to close and wait for a frame to do so. libpcap sees that it is to stop only when it finds one; a session
+ * whose interface went down is not polled any more either, but hears again when the interface is back.
+ */
+const CLOSING: Set<() => void> = new Set();
+
+/**
+ * Opens the interface for raw frames (libpcap by `pcap`).
  *
  * `filter` is a pcap filter expression. Throws E_CAPABILITY without CAP_NET_RAW, E_INTERFACE when there is no such device
  * or it is not Ethernet. `failed` is told why a frame could not be sent. `bufferLen`: octets of kernel memory for frames that
- * wait for us.
+ * wait for us. `lost` is told when the interface went down or away: the lane is closed then, and another one may be opened
+ * when the interface is back.
+ *
+ * A lane that was closed hears nothing, but its session keeps the process alive until a frame passes its filter: commands end
+ * by `process.exit`.
  */
 export function openFrameLane(
   interfaceName: string,
   filter: string = "",
   failed: (message: string) => void = () => {},
   bufferLen: number = KERNEL_BUFFER,
+  lost: () => void = () => {},
 ): FrameLane {
-  const { Cap } = createRequire(import.meta.url)("cap") as { Cap: new () => Cap };
+  const { PcapSession } = createRequire(import.meta.url)(BINDING) as {
+    PcapSession: new () => Session;
+  };
   const rx = Buffer.alloc(SLAB_LEN);
   const tx = Buffer.alloc(SLAB_LEN);
-  const cap = new Cap();
+  const header = Buffer.alloc(HEADER_LEN);
+  const captured = new Uint32Array(header.buffer, header.byteOffset + CAPTURED_LEN, 1);
+  const session = new PcapSession();
+  SESSIONS.push(session);
+  let handle: (len: number) => void = () => {};
+  let open = true;
+  let packets = 0;
+  const packet = (): void => {
+    const [len = 0] = captured;
+    packets += 1;
+    if (open && len <= SLAB_LEN) handle(len);
+  };
+  const dispatch = (): number => {
+    const count = session.dispatch(rx, header);
+    if (count === CLOSED) {
+      CLOSING.delete(dispatch);
+      session.read_callback = () => {};
+    }
+    return count;
+  };
+  const close = (): void => {
+    if (!open) return;
+    open = false;
+    session.close();
+    CLOSING.add(dispatch);
+  };
+  const args = ["", packet, false, 0, () => {}, true] as const;
   let linkType: string;
   try {
-    linkType = cap.open(interfaceName, filter, bufferLen, rx);
+    linkType = session.open_live(interfaceName, filter, bufferLen, SNAP_LEN, ...args);
   } catch (cause) {
-    FAILED.push(cap);
     const text = cause instanceof Error ? cause.message : String(cause);
     if (/permi/i.test(text)) {
       throw new AgentError("E_CAPABILITY", `raw frames on ${interfaceName}: ${text}`, { cause });
@@ -69,31 +133,37 @@ export function openFrameLane(
       cause,
     });
   }
-  if (linkType !== "ETHERNET") {
-    cap.close();
-    throw new AgentError("E_INTERFACE", `${interfaceName} is not Ethernet but ${linkType}`);
+  for (const finish of CLOSING) finish();
+  if (linkType !== "LINKTYPE_ETHERNET") {
+    close();
+    const kind = linkType.replace(/^LINKTYPE_/, "");
+    throw new AgentError("E_INTERFACE", `${interfaceName} is not Ethernet but ${kind}`);
   }
-  let open = true;
+  session.read_callback = () => {
+    packets = 0;
+    const count = dispatch();
+    for (const finish of CLOSING) if (finish !== dispatch) finish();
+    // Not every libpcap says that the interface went down (1.10.3 does not). A call for nothing is that all the same: libuv
+    // makes one when the socket has an error, and none after it.
+    if (!open || (count >= 0 && packets > 0)) return;
+    close();
+    lost();
+  };
+  session.start_polling();
   return {
     rx: new Octets(rx),
     tx: new Octets(tx),
     onFrame(handler) {
-      cap.on("packet", (len, truncated) => {
-        if (!truncated && len <= SLAB_LEN) handler(len);
-      });
+      handle = handler;
     },
     send(len) {
-      // cap hands a closed capture to libpcap all the same, and that ends the process.
       if (!open) return;
       try {
-        cap.send(tx, len);
+        session.inject(tx.subarray(0, len));
       } catch (error) {
         failed(error instanceof Error ? error.message : String(error));
       }
     },
-    close() {
-      open = false;
-      cap.close();
-    },
+    close,
   };
 }

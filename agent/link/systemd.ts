@@ -32,9 +32,9 @@ interface Environment {
  * `FileDescriptorName=`: "tftp", "tftp-broadcast", "tftp-limited", "portmap", "portmap-tcp", and so on.
  */
 export class InheritedSockets {
-  private readonly fds: ReadonlyMap<string, number>;
+  private readonly fds: Map<string, number>;
 
-  private constructor(fds: ReadonlyMap<string, number>) {
+  private constructor(fds: Map<string, number>) {
     this.fds = fds;
   }
 
@@ -59,8 +59,10 @@ export class InheritedSockets {
     return names.every((name) => this.fds.has(name));
   }
 
-  /** The descriptor passed under this name; undefined: open it ourselves. */
-  fd(name: string): number | undefined {
-    return this.fds.get(name);
+  /** The descriptor passed under this name, once: whoever takes it closes it. Undefined: open it ourselves. */
+  take(name: string): number | undefined {
+    const fd = this.fds.get(name);
+    this.fds.delete(name);
+    return fd;
   }
 }

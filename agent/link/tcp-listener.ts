@@ -49,7 +49,7 @@ export class KernelTcpPorts implements TcpPorts {
       if (peer !== undefined) this.guard.dropped(peer, `TCP port ${port}`);
       socket.resetAndDestroy();
     });
-    const fd = this.inherited.fd(name);
+    const fd = this.inherited.take(name);
     return new Promise((resolve, reject) => {
       server.once("error", (cause) => reject(bindError(cause, `TCP ${host}:${port}`)));
       const ready = (): void => {

@@ -87,7 +87,7 @@ export class KernelUdpPorts implements UdpPorts {
   }
 
   private bind(address: Ipv4, port: number, name?: string): Promise<Socket> {
-    const fd = name === undefined ? undefined : this.inherited.fd(name);
+    const fd = name === undefined ? undefined : this.inherited.take(name);
     // A lookup that answers at once: the default one waits a tick even for an address in digits.
     const socket = createSocket({
       type: "udp4",

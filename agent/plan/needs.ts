@@ -83,7 +83,7 @@ const DIGEST = /^[0-9a-f]{64}/;
  */
 export class Needs {
   private readonly now: () => number;
-  private readonly wantedMs = new Map<Machine, number>();
+  private readonly wantedMs = new WeakMap<Machine, number>();
   private readonly lent = new Map<string, number>();
   private readonly readMs = new Map<string, number>();
 

@@ -1,12 +1,9 @@
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import { FixedSlot } from "../assets/fixed-slot.ts";
 import { PaddedSlot } from "../assets/padded-slot.ts";
-import type { Assets, Slot } from "../assets/slot.ts";
+import type { Assets } from "../assets/slot.ts";
 import { TextContent } from "../assets/text-content.ts";
-import { AssetTree } from "../assets/trees/asset-tree.ts";
-import { DirectoryTree } from "../assets/trees/directory-tree.ts";
 import type { FirstReads } from "../assets/trees/first-reads.ts";
-import type { Tree } from "../assets/trees/tree.ts";
 import { AgentError } from "../errors.ts";
 import type { BootParameter, Machine, Profile, Root, Site } from "../site/site.ts";
 import type { BootPlan, Export } from "./boot-plan.ts";
@@ -14,6 +11,7 @@ import { FileTable } from "./file-table.ts";
 import { assetsOf, rootAssets } from "./needs.ts";
 import { decideOffer, fileUrl, IPXE_SCRIPT } from "./offer.ts";
 import { type Renderer, templateContext } from "./render.ts";
+import { TreeTable } from "./tree-table.ts";
 
 /** Sun PROMs load whole words. */
 const PROM_UNIT = 4;
@@ -29,6 +27,8 @@ export interface PlannerInput {
   readonly firstReads?: FirstReads;
   /** When the site file last changed, ms since 1970: the date of generated texts. */
   readonly siteMtimeMs: number;
+  /** The one before a change of the site: trees of roots that are as they were are taken over, with all that was given out of them. */
+  readonly before?: Planner | undefined;
   /** Told what keeps a machine from booting; the other machines are served all the same. */
   readonly problem: (error: AgentError) => void;
 }
@@ -41,20 +41,22 @@ export interface PlannerInput {
  */
 export class Planner {
   private readonly plans: ReadonlyMap<Machine, BootPlan>;
+  private readonly trees: TreeTable;
   readonly site: Site;
 
-  private constructor(site: Site, plans: ReadonlyMap<Machine, BootPlan>) {
+  private constructor(site: Site, plans: ReadonlyMap<Machine, BootPlan>, trees: TreeTable) {
     this.site = site;
     this.plans = plans;
+    this.trees = trees;
   }
 
   static async create(input: PlannerInput): Promise<Planner> {
     const plans = new Map<Machine, BootPlan>();
-    const trees = new Map<string, Tree>();
+    const trees = new TreeTable(input.before?.trees);
     for (const machine of input.site.machines) {
       plans.set(machine, await makePlan(machine, input, trees));
     }
-    return new Planner(input.site, plans);
+    return new Planner(input.site, plans, trees.settled());
   }
 
   /** The plans of all machines. */
@@ -78,7 +80,7 @@ export class Planner {
 async function makePlan(
   machine: Machine,
   input: PlannerInput,
-  trees: Map<string, Tree>,
+  trees: TreeTable,
 ): Promise<BootPlan> {
   const { site } = input;
   const { profile } = machine;
@@ -194,31 +196,18 @@ function rootOf(profile: Profile | undefined): Root | undefined {
 async function exportOf(
   profile: Profile,
   input: PlannerInput,
-  trees: Map<string, Tree>,
+  trees: TreeTable,
 ): Promise<Export | undefined> {
   const root = rootOf(profile);
   const path = profile.bsd?.rootPath ?? profile.linux?.rootPath;
   if (!root || path === undefined) return undefined;
-  const key = root.kind === "directory" ? `directory ${root.path}` : `files ${profile.name}`;
-  const known = trees.get(key);
-  if (known) return { path, tree: known };
   try {
-    const tree = await openTree(root, profile.name, input);
-    trees.set(key, tree);
-    return { path, tree };
+    return { path, tree: await trees.open(root, profile.name, input) };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     input.problem(error);
     return undefined;
   }
-}
-
-async function openTree(root: Root, profile: string, input: PlannerInput): Promise<Tree> {
-  if (root.kind === "directory")
-    return DirectoryTree.open(root.path, input.assets.chunks, input.firstReads);
-  const slots = new Map<string, Slot>();
-  for (const [name, spec] of root.files) slots.set(name, input.assets.slot(spec));
-  return new AssetTree(profile, slots);
 }
 
 function bootparamsOf(

@@ -1,3 +1,4 @@
+import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { Family } from "../site/families.ts";
 import type { Machine } from "../site/site.ts";
 import type { Recognition } from "./family.ts";
@@ -7,6 +8,8 @@ const FORGET_MS = 10 * 60_000;
 /** A loader asks within this time of being fetched; whatever asks later is a PROM that starts anew. */
 const LOADER_MS = 2 * 60_000;
 
+/** Machines remembered: more than a rack has. */
+const MAX_SEEN = 4_096;
 const NEVER: number = Number.NEGATIVE_INFINITY;
 
 interface Sighting {
@@ -20,10 +23,10 @@ interface Sighting {
  * What each machine was last seen to be.
  *
  * Most protocols do not say who speaks: a TFTP read or a MOUNT is the same from all. What DHCP or RARP told a moment ago
- * holds until the machine starts anew. Bounded by the number of machines in the site.
+ * holds until the machine starts anew, also over a change of the site. Bounded: the one heard longest ago is forgotten.
  */
 export class Sightings {
-  private readonly seen = new Map<Machine, Sighting>();
+  private readonly seen = new Map<MacText, Sighting>();
   private readonly now: () => number;
 
   constructor(now: () => number) {
@@ -80,12 +83,15 @@ export class Sightings {
   private fresh(machine: Machine): Sighting {
     const lastMs = this.now();
     const sighting: Sighting = { family: "unknown", lastMs, loadedMs: NEVER };
-    this.seen.set(machine, sighting);
+    this.seen.delete(machine.mac);
+    this.seen.set(machine.mac, sighting);
+    const oldest = this.seen.size > MAX_SEEN ? this.seen.keys().next().value : undefined;
+    if (oldest !== undefined) this.seen.delete(oldest);
     return sighting;
   }
 
   private current(machine: Machine): Sighting | undefined {
-    const sighting = this.seen.get(machine);
+    const sighting = this.seen.get(machine.mac);
     if (!sighting) return undefined;
     const nowMs = this.now();
     if (nowMs - sighting.lastMs > FORGET_MS) return undefined;

@@ -27,13 +27,19 @@ export interface Lanes {
 /** Registers what is to be done when the agent stops; done in reverse order. */
 export type OnStop = (close: () => void | Promise<void>) => void;
 
+/** Services that run. */
+export interface RunningServices {
+  /** Takes no new question any more, and gives the ports free; resolves when the transfers that run have ended. */
+  retire(): Promise<void>;
+}
+
 /** Starts all services on the lanes; they answer when the promise resolves. `maxTransfers`: TFTP reads at once. */
 export async function startServices(
   context: ServiceContext,
   lanes: Lanes,
   maxTransfers: number,
   onStop: OnStop,
-): Promise<void> {
+): Promise<RunningServices> {
   const { udp, tcp } = lanes;
   const tftp = new TftpServer(context, udp, maxTransfers);
   onStop(() => tftp.stop());
@@ -68,6 +74,18 @@ export async function startServices(
     bootp: (o, datagram) => dhcp?.handleBroadcast(o, datagram),
   });
   lane.onFrame((len) => link.handle(lane.rx, len));
+  return {
+    async retire() {
+      lane.close();
+      rarp.stop();
+      dhcp?.stop();
+      rpc.stop();
+      const answered = new Promise<void>((resolve) => {
+        http.close(() => resolve());
+      });
+      await Promise.all([tftp.retire(), answered]);
+    },
+  };
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -9,6 +9,7 @@ import type { Family } from "../site/families.ts";
 
 /** What every service works with. */
 export interface ServiceContext {
+  /** What is current: another one after a change of the site. Whoever has begun something keeps the plan that it began with. */
   readonly planner: Planner;
   readonly sightings: Sightings;
   readonly needs: Needs;

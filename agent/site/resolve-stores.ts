@@ -203,7 +203,7 @@ function bothOrNone(
 }
 
 /** Reports what names no place or two. The credential itself is read when it is needed, and not here. */
-function secret(
+export function secret(
   raw: RawSecret | undefined,
   at: Path,
   { dir, problems }: StoreContext,

@@ -4,6 +4,7 @@ import { Names } from "./names.ts";
 import type { Problems } from "./problems.ts";
 import { resolveAssets, resolveChain } from "./resolve-assets.ts";
 import { resolveMachines } from "./resolve-machines.ts";
+import { resolveManagement } from "./resolve-management.ts";
 import { resolveNetwork } from "./resolve-network.ts";
 import { type HostAddresses, resolveProfiles } from "./resolve-profiles.ts";
 import { resolveStores } from "./resolve-stores.ts";
@@ -41,6 +42,7 @@ export function resolveSite(raw: RawSite, context: ResolveContext): Site | undef
     problems.addMissing([], "site", "the site has no name", 'begin the file with "site: NAME"');
   }
   const network = resolveNetwork(raw.network, problems);
+  const management = resolveManagement(raw.management ?? {}, { dir, problems });
   const stores = resolveStores(raw.stores ?? {}, { dir, problems });
   const { size, versions = DEFAULT_VERSIONS, refresh = DEFAULT_REFRESH_MS } = raw.cache ?? {};
   const assets = resolveAssets(raw.assets ?? {}, {
@@ -69,6 +71,7 @@ export function resolveSite(raw: RawSite, context: ResolveContext): Site | undef
     path: context.path,
     dir,
     network,
+    management,
     assets: assets.resolved,
     cache: Object.freeze({ versions, ...(size === undefined ? {} : { size }) }),
     profiles: profiles.resolved,

@@ -56,7 +56,7 @@ const USERNAME = leaf.parsed("a user name", USERNAME_CURE, (s) =>
 const SECRET_MAP = table({ env: opt(ENV), file: opt(leaf.PATH) });
 
 /** Text here is most likely the credential itself, so the message repeats nothing of it. */
-const SECRET = v.lazy(
+export const SECRET: v.GenericSchema<unknown, RawSecret> = v.lazy(
   (x): v.GenericSchema<unknown, RawSecret> =>
     typeof x === "object" ? SECRET_MAP : (WRITTEN_OUT as v.GenericSchema<unknown, RawSecret>),
 );

@@ -4,6 +4,7 @@ import type { MacText } from "../../protocols/wire/mac-address.ts";
 import { FAMILIES, type Family } from "./families.ts";
 import * as leaf from "./leaves.ts";
 import { ASSET, CACHE, type RawAsset, type RawCache } from "./schema-assets.ts";
+import { MANAGEMENT, type RawManagement } from "./schema-management.ts";
 import { type RawStore, STORE } from "./schema-stores.ts";
 import { DHCP_MODES, type DhcpMode, type Scalar } from "./site.ts";
 import { listOf, mapOf, table, textOr } from "./table.ts";
@@ -19,6 +20,7 @@ import { didYouMean, quote } from "./wording.ts";
 export interface RawSite {
   readonly site?: string;
   readonly network?: RawNetwork;
+  readonly management?: RawManagement;
   readonly cache?: RawCache;
   readonly stores?: Readonly<Record<string, RawStore>>;
   readonly assets?: Readonly<Record<string, RawAsset>>;
@@ -144,6 +146,7 @@ export const SITE: v.GenericSchema<unknown, RawSite> = table(
   {
     site: opt(leaf.TEXT),
     network: opt(NETWORK),
+    management: opt(MANAGEMENT),
     cache: opt(CACHE),
     stores: opt(mapOf(leaf.NAME, STORE)),
     assets: opt(mapOf(leaf.NAME, ASSET)),

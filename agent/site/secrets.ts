@@ -43,8 +43,10 @@ export function refuseCredentials(text: string): Wrong | undefined {
 export function isSecret(path: readonly string[], text: string | undefined): boolean {
   const [section, , ...keys] = path;
   if (section === "stores" && keys.length > 0 && !PLAIN_KEYS.has(keys.at(-1) ?? "")) return true;
+  const token = section === "management" && path[1] === "token";
+  if (token && !PLAIN_KEYS.has(path.at(-1) ?? "")) return true;
   if (text === undefined) return false;
-  if (section === "stores" && keys.at(-1) === "env" && !isVariable(text)) return true;
+  if ((section === "stores" || token) && keys.at(-1) === "env" && !isVariable(text)) return true;
   if (section === "stores" && keys.at(-1) === "username" && text.includes(":")) return true;
   return (
     SECRET_KEY.test(text) ||
@@ -67,5 +69,6 @@ export function isVariable(text: string): boolean {
 /** Whether a key must not be shown: for want of a space after its colon it has the value in it. */
 export function isSecretKey(parent: readonly string[], key: string): boolean {
   if (!key.includes(":")) return false;
+  if (parent[0] === "management") return key.startsWith("token") || parent[1] === "token";
   return parent[0] === "stores" || USERINFO_WITHIN.test(key) || SIGNATURE.test(key);
 }

@@ -15,6 +15,7 @@ export interface Site {
   /** Its folder: what relative paths in the file are relative to. */
   readonly dir: string;
   readonly network: Network;
+  readonly management: Management;
   readonly assets: ReadonlyMap<string, AssetSpec>;
   readonly cache: CachePolicy;
   readonly profiles: ReadonlyMap<string, Profile>;
@@ -43,6 +44,22 @@ export interface Network {
   readonly dhcp: DhcpMode;
   /** BOOTP/DHCP relays outside the prefix whose packets are accepted. */
   readonly relays: readonly Ipv4[];
+}
+
+/**
+ * Who may read what the agent tells of itself: `open`: everybody on a management interface; `token`: who knows the token;
+ * `signed`: operators.
+ */
+export const READ_POLICIES = ["open", "token", "signed"] as const;
+export type ReadPolicy = (typeof READ_POLICIES)[number];
+
+/** Where the agent is steered from. */
+export interface Management {
+  /** Absent: the rack's interface, or what the command line says. Empty: nowhere. */
+  readonly interfaces?: readonly string[];
+  readonly read: ReadPolicy;
+  /** Present exactly when `read` is `token`. */
+  readonly token?: SecretRef;
 }
 
 /** What this version can do about DHCP. `proxy` and `auto` are refused by the schema for now. */

@@ -11,7 +11,7 @@ import { BROADCAST_MAC, mac, RawWires } from "../support/raw-wire.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { until } from "../support/until.ts";
 
-// Two libraries listen to the agent's interface while a machine boots: `cap` as the agent's frame lane has it, and `pcap`.
+// Two listen to the interface while a machine boots: the frame lane as the agent has it, and a session of `pcap` as its authors use it.
 // What they heard is one and the same, and decodes.
 
 /** IEEE 802 local experimental EtherType 1: nothing of a boot has it, so it marks the end of one. */

@@ -72,6 +72,17 @@ describe("the service unit", () => {
     expect(unit.has("Service.PrivateNetwork")).toBe(false);
   });
 
+  it("starts again when the agent asks for it, and reads its site again on reload", () => {
+    expect(unit.get("Service.RestartForceExitStatus")).toEqual(["75"]);
+    expect(unit.get("Service.ExecReload")).toEqual(["/bin/kill -HUP $MAINPID"]);
+  });
+
+  it("has a site file unless the system says that there is none", () => {
+    expect(unit.get("Service.Environment")).toEqual(["SITE=/etc/pilotlight/site.yaml"]);
+    expect(unit.get("Service.EnvironmentFile")).toEqual(["-/etc/default/pilotlight"]);
+    expect(unit.get("Service.ExecStart")?.[0]).toMatch(/ serve --interface %i --site \$\{SITE\}$/);
+  });
+
   it("takes its sockets from the units that pilotlight-sockets writes", () => {
     const wanted = Object.keys(SOCKETS).map((name) => `pilotlight-${name}@%i.socket`);
     expect(words(unit, "Service.Sockets").sort()).toEqual(wanted.sort());

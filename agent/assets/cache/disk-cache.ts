@@ -26,6 +26,8 @@ export interface DiskCacheOptions {
 export interface DiskCache extends Cache {
   /** Entries of `index.json` that another program made (`skopeo copy … oci:CACHE:REF`), as of the last look. */
   foreign(): readonly ForeignEntry[];
+  /** From now on at most so many octets. Nothing is removed before room is needed. */
+  setLimit(octets: number): void;
   /** Looks at `index.json` again for such entries. Cheap when it did not change. */
   look(): Promise<void>;
   /** Writes `index.json` now if it does not show all records; by itself that happens within a second of a change. */

@@ -41,7 +41,7 @@ const KEY_DIGITS = 32;
 export class FolderCache implements DiskCache {
   private readonly layout: Layout;
   private readonly tables: CacheTables;
-  private readonly limit: number;
+  private limit: number;
   private readonly nowMs: () => number;
   private readonly hashThread: boolean;
   private readonly closeDatabase: boolean;
@@ -78,6 +78,11 @@ export class FolderCache implements DiskCache {
         for (const listener of this.listeners) listener(digest);
       },
     });
+  }
+
+  setLimit(octets: number): void {
+    this.limit = octets;
+    this.quarantine.limit = Math.floor(octets * QUARANTINE_PART);
   }
 
   get dir(): string {

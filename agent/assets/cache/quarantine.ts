@@ -20,7 +20,7 @@ export interface PutAside {
 export class Quarantine {
   private readonly dir: string;
   /** Most octets of all files together. */
-  readonly limit: number;
+  limit: number;
 
   constructor(dir: string, limit: number) {
     this.dir = dir;

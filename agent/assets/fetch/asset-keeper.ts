@@ -1,9 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import { AgentError } from "../../errors.ts";
-import type { AssetSpec } from "../../site/site.ts";
+import type { AssetSpec, Site } from "../../site/site.ts";
 import type { ChunkCache } from "../chunk-cache.ts";
 import type { Assets, Slot } from "../slot.ts";
 import type { Source } from "../stores/source.ts";
+import { AssetDraft } from "./asset-draft.ts";
 import { FetchJournal } from "./fetch-journal.ts";
 import { Fetcher, type Job, type JobPhase } from "./fetcher.ts";
 import type { KeeperOptions } from "./keeper-options.ts";
@@ -30,14 +31,14 @@ const LOCAL_MS = 2_000;
  * that is not what it should be.
  */
 export class AssetKeeper implements Assets, AssetHost, OriginHost {
-  readonly o: KeeperOptions;
+  o: KeeperOptions;
   readonly room: Room;
   readonly turns: Turns = new Turns();
   readonly journal: FetchJournal;
   readonly condemned: Set<string> = new Set();
   private readonly fetcher: Fetcher;
   private readonly refresher: Refresher;
-  private readonly assets = new Map<string, KeptAsset>();
+  private assets = new Map<string, KeptAsset>();
   private readonly origins = new Map<string, Origin>();
   private readonly originOf = new Map<KeptAsset, Origin>();
   private readonly bySource = new Map<string, Set<Origin>>();
@@ -60,7 +61,10 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
     this.fetcher = new Fetcher({ clock, random, concurrent, crash });
     const due = (job: Job): void => this.fetcher.submit(job);
     this.refresher = new Refresher({ clock, random, bootsRunning, due });
-    cache.protect(() => this.inUse(), options.named);
+    cache.protect(
+      () => this.inUse(),
+      (name) => this.o.named?.(name) ?? true,
+    );
     cache.onDamage((digest) => this.damaged(digest));
     if (!isPlausible(options.wallMs())) this.journal.clock(options.wallMs());
   }
@@ -75,6 +79,31 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
 
   slot(spec: AssetSpec): Slot {
     return this.asset(spec);
+  }
+
+  /** What plans of another site are made of, while this one is served on: nothing is fetched for it before `adopt`. */
+  draft(): AssetDraft {
+    return new AssetDraft(this.o.chunks, (spec) => this.same(spec) ?? new KeptAsset(spec, this));
+  }
+
+  /**
+   * Serves another site from now on. What both say in the same words is the same asset: it is neither fetched nor looked at
+   * anew. What the new one does not have is fetched no further; whoever reads it reads on.
+   */
+  adopt(draft: AssetDraft, site: Pick<Site, "assets" | "cache">): void {
+    const { assets } = draft;
+    for (const asset of this.assets.values()) {
+      const wanted = site.assets.get(asset.name);
+      if (wanted && !assets.has(asset.name) && this.same(wanted)) assets.set(asset.name, asset);
+      if (assets.get(asset.name) !== asset) this.retire(asset);
+    }
+    this.assets = assets;
+    this.o = { ...this.o, versions: site.cache.versions, named: (name) => site.assets.has(name) };
+  }
+
+  /** Whether any asset comes from a source with this id. */
+  uses(sourceId: string): boolean {
+    return this.bySource.has(sourceId);
   }
 
   /**
@@ -166,7 +195,9 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
   // What assets and origins ask of their keeper.
 
   want(asset: KeptAsset): void {
-    if (!this.stopped) this.fetcher.want(this.origin(asset));
+    // A draft's assets are not fetched yet, those of an earlier site no longer.
+    if (!this.stopped && this.assets.get(asset.name) === asset)
+      this.fetcher.want(this.origin(asset));
   }
 
   phase(of: KeptAsset | Job): JobPhase {
@@ -221,6 +252,28 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
     this.tellBug(bug);
   }
 
+  /** The asset that is kept by just these words. */
+  private same(spec: AssetSpec): KeptAsset | undefined {
+    const known = this.assets.get(spec.name);
+    return known && JSON.stringify(known.spec) === JSON.stringify(spec) ? known : undefined;
+  }
+
+  private retire(asset: KeptAsset): void {
+    this.unquiet.delete(asset);
+    asset.retire();
+    const origin = this.originOf.get(asset);
+    if (!origin) return;
+    this.originOf.delete(asset);
+    origin.assets.splice(origin.assets.indexOf(asset), 1);
+    if (origin.assets.length > 0) return;
+    this.origins.delete(origin.key);
+    for (const [id, origins] of this.bySource) {
+      if (origins.delete(origin) && origins.size === 0) this.bySource.delete(id);
+    }
+    this.fetcher.forget(origin);
+    this.refresher.forget(origin);
+  }
+
   private asset(spec: AssetSpec): KeptAsset {
     const known = this.assets.get(spec.name);
     if (known) return known;
@@ -234,10 +287,11 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
     if (known) return known;
     const { spec } = asset;
     const sources = this.open(spec);
-    const key = JSON.stringify([sources[0]?.id, spec.sha256, spec.checksums]);
+    // The source's whole description: an origin with other credentials is another one.
+    const key = JSON.stringify([sources[0]?.id, spec.sources[0], spec.sha256, spec.checksums]);
     let origin = this.origins.get(key);
     if (!origin) {
-      origin = new Origin(this);
+      origin = new Origin(this, key);
       this.origins.set(key, origin);
     }
     this.originOf.set(asset, origin);

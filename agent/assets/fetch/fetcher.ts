@@ -42,6 +42,10 @@ interface Entry {
   /** When a machine last put an end to its rest. */
   wokenMs: number;
   cancel: (() => void) | undefined;
+  /** Ends the attempt that runs. */
+  attempt: AbortController | undefined;
+  /** Nobody wants it any more. */
+  forgotten: boolean;
 }
 
 /** How often a machine that waits can put an end to the rest after a failure, ms. */
@@ -66,6 +70,7 @@ export class Fetcher {
   /** What machines wait for, of that. */
   private readonly wanted = new Set<Entry>();
   private readonly running = new Set<Promise<void>>();
+  private readonly attempts = new Set<AbortController>();
   private readonly stopping = new AbortController();
   private readonly o: FetcherOptions;
 
@@ -122,15 +127,30 @@ export class Fetcher {
     this.enqueue(entry);
   }
 
+  /** Nobody wants this job any more: what runs of it is ended, and it does not come back by itself. */
+  forget(job: Job): void {
+    const entry = this.entries.get(job);
+    if (!entry) return;
+    this.entries.delete(job);
+    this.wanted.delete(entry);
+    entry.forgotten = true;
+    entry.cancel?.();
+    entry.cancel = undefined;
+    if (entry.phase !== "running") entry.phase = "idle";
+    entry.attempt?.abort(new AgentError("E_ASSET_PENDING", "the site does not name it any more"));
+  }
+
   /** Ends what runs and waits for that. */
   async stop(): Promise<void> {
-    this.stopping.abort(new AgentError("E_ASSET_PENDING", "the agent is stopping"));
+    const reason = new AgentError("E_ASSET_PENDING", "the agent is stopping");
+    this.stopping.abort(reason);
     this.queue = new OrderHeap();
     this.wanted.clear();
     for (const entry of this.entries.values()) {
       entry.cancel?.();
       entry.cancel = undefined;
     }
+    for (const attempt of this.attempts) attempt.abort(reason);
     await Promise.all(this.running);
   }
 
@@ -148,6 +168,8 @@ export class Fetcher {
       notBeforeMs: 0,
       wokenMs: Number.NEGATIVE_INFINITY,
       cancel: undefined,
+      attempt: undefined,
+      forgotten: false,
     };
     this.entries.set(job, entry);
     return entry;
@@ -194,15 +216,18 @@ export class Fetcher {
   }
 
   private async attempt(entry: Entry): Promise<void> {
+    const attempt = new AbortController();
+    entry.attempt = attempt;
+    this.attempts.add(attempt);
     try {
-      await entry.job.run(this.stopping.signal, () => {
+      await entry.job.run(attempt.signal, () => {
         entry.tries = 0;
       });
       entry.tries = 0;
       entry.wantedMs = undefined;
       this.rest(entry, undefined);
     } catch (error) {
-      if (this.stopping.signal.aborted && error === this.stopping.signal.reason) {
+      if (attempt.signal.aborted && error === attempt.signal.reason) {
         entry.phase = "idle";
       } else if (error instanceof AgentError) {
         this.rest(entry, error);
@@ -214,12 +239,14 @@ export class Fetcher {
         this.o.crash(error);
       }
     }
+    this.attempts.delete(attempt);
+    entry.attempt = undefined;
     entry.job.turned();
   }
 
   private rest(entry: Entry, error: AgentError | undefined): void {
     entry.phase = "idle";
-    if (this.stopping.signal.aborted) return;
+    if (this.stopping.signal.aborted || entry.forgotten) return;
     if (entry.again) {
       entry.again = false;
       this.enqueue(entry);

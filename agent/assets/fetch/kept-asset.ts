@@ -57,6 +57,7 @@ export class KeptAsset implements Slot {
   private readonly host: AssetHost;
   private readonly key: string;
   private begun = false;
+  private retired = false;
   private readMs = 0;
   private touchedMs = Number.NEGATIVE_INFINITY;
   private known: AssetRecord | undefined;
@@ -80,8 +81,9 @@ export class KeptAsset implements Slot {
       this.touch(this.served.version.digest);
       return this.served.content;
     }
-    if (this.host.stopped) {
-      return new AgentError("E_ASSET_PENDING", `asset "${this.name}": the agent is stopping`);
+    if (this.host.stopped || this.retired) {
+      const why = this.retired ? "the site has changed" : "the agent is stopping";
+      return new AgentError("E_ASSET_PENDING", `asset "${this.name}": ${why}`);
     }
     let phase = this.host.phase(this);
     if (phase === "idle") {
@@ -94,6 +96,7 @@ export class KeptAsset implements Slot {
   }
 
   want(): void {
+    if (this.retired) return;
     if (!this.begun) this.begin();
     else if (this.host.o.clock.now() - this.readMs >= REREAD_MS) this.reread();
     if (this.needs) this.host.want(this);
@@ -101,6 +104,7 @@ export class KeptAsset implements Slot {
 
   /** Whether something has to be fetched or unpacked for it. */
   get needs(): boolean {
+    if (this.retired) return false;
     if (!this.begun) this.begin();
     return this.served === undefined || this.repair !== undefined;
   }
@@ -236,6 +240,12 @@ export class KeptAsset implements Slot {
     } else {
       this.serve(chosen);
     }
+  }
+
+  /** The site does not have it like this any more. What was served of it may be read to its end; nothing comes any more. */
+  retire(): void {
+    this.retired = true;
+    this.settle();
   }
 
   /** Those who wait look again. */

@@ -33,6 +33,8 @@ type Verdict = "same" | "refused" | "changed";
 export class Origin implements Job {
   readonly assets: KeptAsset[] = [];
   readonly sources: Source[] = [];
+  /** What it has in common with no other. */
+  readonly key: string;
   /** The refresh that failed, and since when they fail. */
   stale: Failure | undefined;
   progress: Progress | undefined;
@@ -40,15 +42,16 @@ export class Origin implements Job {
   inUse: string | undefined;
   private readonly host: OriginHost;
   /** What this host may have of it, looked up each time: others fill the cache while the agent runs. */
-  private readonly local: (() => Source | undefined)[] = [];
+  private readonly local = new WeakMap<KeptAsset, () => Source | undefined>();
   private lastFailure = "";
   private lastAtHome = "";
   /** Assets that were told in this run why they could not be had. */
   private readonly told = new Set<KeptAsset>();
   private last: Got | undefined;
 
-  constructor(host: OriginHost) {
+  constructor(host: OriginHost, key: string) {
     this.host = host;
+    this.key = key;
   }
 
   /** The name it has in journals. */
@@ -59,7 +62,7 @@ export class Origin implements Job {
   /** One more asset that is made of it. */
   add(asset: KeptAsset, sources: readonly Source[], local: () => Source | undefined): void {
     this.assets.push(asset);
-    this.local.push(local);
+    this.local.set(asset, local);
     for (const source of sources) {
       if (!this.sources.some((s) => s.id === source.id)) this.sources.push(source);
     }
@@ -218,8 +221,8 @@ export class Origin implements Job {
   /** A place on this host that has it; what cannot be read there is journalled, and leaves the stores. */
   private atHome(): Source | undefined {
     try {
-      for (const look of this.local) {
-        const found = look();
+      for (const asset of this.assets) {
+        const found = this.local.get(asset)?.();
         if (found) return found;
       }
     } catch (error) {

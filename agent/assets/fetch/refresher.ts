@@ -51,6 +51,11 @@ export class Refresher {
     return plan && Math.max(0, plan.dueMs - this.o.clock.now());
   }
 
+  /** Nobody wants this job any more. */
+  forget(job: Job): void {
+    this.plans.delete(job);
+  }
+
   stop(): void {
     this.stopped = true;
     this.cancel?.();

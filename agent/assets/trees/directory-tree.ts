@@ -61,6 +61,18 @@ export class DirectoryTree implements Tree {
     throw new AgentError("E_ASSET_MISSING", `${path} is not a directory`);
   }
 
+  /** Whether this path leads to the same directory still. */
+  async stands(path: string): Promise<boolean> {
+    try {
+      const real = await realpath(path);
+      const stat = await lstat(real);
+      const same = real === this.known.get(this.root)?.path && stat.dev === this.device;
+      return same && stat.isDirectory() && this.idOf(stat) === this.root;
+    } catch {
+      return false;
+    }
+  }
+
   async attributes(fileid: number): Promise<NodeAttributes | TreeRefusal> {
     const stat = await this.stat(fileid);
     return stat ? attributesOf(stat) : "stale";

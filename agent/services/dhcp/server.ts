@@ -79,7 +79,7 @@ export class DhcpServer {
   private readonly pool = new TxPool(PENDING, MAX_MESSAGE_LEN);
   private readonly held: HeldQuestions;
   /** When the patience of a machine was used up. */
-  private readonly spentMs = new Map<Machine, number>();
+  private readonly spentMs = new WeakMap<Machine, number>();
   private port: UdpPort | undefined;
 
   constructor(context: ServiceContext, sender: FrameSender) {
@@ -97,6 +97,7 @@ export class DhcpServer {
   stop(): void {
     this.held.clear();
     this.port?.close();
+    this.port = undefined;
   }
 
   /** Takes a broadcast message off the link. */

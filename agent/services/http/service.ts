@@ -73,15 +73,18 @@ export class HttpService {
     const { method } = c.req;
     const heldMs = await this.hold(plan, method, asked, outgoing);
     if (heldMs === undefined) return RESPONSE_ALREADY_SENT;
-    const decided = await answerHttp(plan, method, asked, c.req.raw.headers);
+    // The site may be another one by now.
+    const current = heldMs > 0 ? this.admit(incoming) : plan;
+    if (!current) return RESPONSE_ALREADY_SENT;
+    const decided = await answerHttp(current, method, asked, c.req.raw.headers);
     const answer = { ...decided, why: decided.why + heldFor(heldMs) };
     const { status, headers, body } = answer;
     if (body !== undefined && typeof body !== "string") {
       outgoing.writeHead(status, headers);
-      await this.transfer(plan, answer, body, outgoing);
+      await this.transfer(current, answer, body, outgoing);
       return RESPONSE_ALREADY_SENT;
     }
-    this.note(plan, answer);
+    this.note(current, answer);
     const text = method === "HEAD" ? null : (body ?? null);
     return new Response(text, { status, headers });
   }

@@ -59,8 +59,8 @@ export class RpcService {
   }
 
   stop(): void {
-    for (const port of this.ports) port.close();
-    for (const server of this.servers) server.close();
+    for (const port of this.ports.splice(0)) port.close();
+    for (const server of this.servers.splice(0)) server.close();
     for (const socket of this.connections) socket.destroy();
   }
 }

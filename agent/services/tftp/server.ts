@@ -54,6 +54,7 @@ export class TftpServer {
   private readonly held: HeldQuestions;
   private port: UdpPort | undefined;
   private stopped = false;
+  private idle: (() => void) | undefined;
 
   /** `maxTransfers`: at once, from the board's budget. */
   constructor(context: ServiceContext, ports: UdpPorts, maxTransfers: number) {
@@ -68,10 +69,22 @@ export class TftpServer {
     this.port.onDatagram((d) => this.receive(d));
   }
 
+  /** Takes no request any more; resolves when the transfers that run have ended. */
+  retire(): Promise<void> {
+    this.held.clear();
+    this.port?.close();
+    this.port = undefined;
+    return new Promise((resolve) => {
+      this.idle = resolve;
+      this.tellIdle();
+    });
+  }
+
   stop(): void {
     this.stopped = true;
     this.held.clear();
     this.port?.close();
+    this.port = undefined;
     for (const transfer of this.transfers.values()) transfer?.stop("failed", "the agent stops");
   }
 
@@ -152,12 +165,19 @@ export class TftpServer {
     const { tftpMs: patienceMs } = patienceOf(this.context.sightings.familyOf(plan.machine));
     const release = (heldMs: number, patienceOver: boolean): void => {
       if (this.view.reset(octets, 0, octets.u8.length)) return;
-      if (!patienceOver) this.act(again, plan, asked, heldMs);
+      // The site may be another one by now, or the file another asset.
+      const current = this.context.planner.byIp(src);
+      if (!current) return;
+      if (!patienceOver) this.act(again, current, asked, heldMs);
       else this.refuse(again, plan, asked, { code: TftpError.NotDefined, why: vain(why, heldMs) });
     };
     if (this.held.hold(key, { what: asked, slots: [slot], patienceMs, release })) {
       this.note(plan, asked, "silent", heldBecause(why));
     }
+  }
+
+  private tellIdle(): void {
+    if (this.transfers.size === 0) this.idle?.();
   }
 
   /** Whether as many are served and held as this board may have. */
@@ -188,6 +208,7 @@ export class TftpServer {
       if (this.transfers.get(key) === transfer) this.transfers.delete(key);
       over();
       this.journalEnd(plan, asked, content, why, end);
+      this.tellIdle();
     };
     const progress = (octets: number): void => {
       context.journal.note({
@@ -219,6 +240,7 @@ export class TftpServer {
         this.transfers.delete(key);
         over();
         this.note(plan, asked, "failed", error.message);
+        this.tellIdle();
       },
     );
   }

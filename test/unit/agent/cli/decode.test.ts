@@ -39,7 +39,11 @@ async function decode(args: readonly string[], terminal = false): Promise<Run> {
     stdout: stdout as unknown as NodeJS.WriteStream,
     stderr: Object.assign(stderr, { isTTY: terminal }) as unknown as NodeJS.WriteStream,
     onStopSignal: () => {},
+    onReloadSignal: () => {},
     setExitStatus: (n) => {
+      status = n;
+    },
+    exit: (n) => {
       status = n;
     },
   };

@@ -27,7 +27,11 @@ async function replay(...args: string[]): Promise<Run> {
     stdout: stdout as unknown as NodeJS.WriteStream,
     stderr: stderr as unknown as NodeJS.WriteStream,
     onStopSignal: () => {},
+    onReloadSignal: () => {},
     setExitStatus: (n) => {
+      status = n;
+    },
+    exit: (n) => {
       status = n;
     },
   };

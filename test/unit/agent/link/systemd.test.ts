@@ -6,7 +6,7 @@ const ENV = { LISTEN_PID: "42", LISTEN_FDS: "3", LISTEN_FDNAMES: "tftp:http:nfs-
 describe("InheritedSockets", () => {
   it("knows descriptors by name", () => {
     const sockets = InheritedSockets.fromEnvironment(ENV, 42);
-    expect(["tftp", "http", "nfs-tcp", "nfs"].map((name) => sockets.fd(name))).toEqual([
+    expect(["tftp", "http", "nfs-tcp", "nfs"].map((name) => sockets.take(name))).toEqual([
       3,
       4,
       5,
@@ -32,11 +32,17 @@ describe("InheritedSockets", () => {
     ["a number that is none", { ...ENV, LISTEN_FDS: "x" }],
     ["nothing", {}],
   ])("has none when the environment is for %s", (_, env) => {
-    expect(InheritedSockets.fromEnvironment(env, 42).fd("tftp")).toBeUndefined();
+    expect(InheritedSockets.fromEnvironment(env, 42).take("tftp")).toBeUndefined();
+  });
+
+  it("gives each descriptor once, since whoever takes it closes it", () => {
+    const sockets = InheritedSockets.fromEnvironment(ENV, 42);
+    expect([sockets.take("tftp"), sockets.take("tftp")]).toEqual([3, undefined]);
+    expect(sockets.has(["tftp"])).toBe(false);
   });
 
   it("believes the count, not the names", () => {
     const sockets = InheritedSockets.fromEnvironment({ ...ENV, LISTEN_FDS: "1" }, 42);
-    expect([sockets.fd("tftp"), sockets.fd("http")]).toEqual([3, undefined]);
+    expect([sockets.take("tftp"), sockets.take("http")]).toEqual([3, undefined]);
   });
 });

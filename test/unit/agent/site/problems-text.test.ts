@@ -77,8 +77,8 @@ table("keys", [
   [
     "every unknown one",
     `${HEAD}foo: 1\nbar: 2\n`,
-    '3:1 unknown key "foo" in the site file / known here: site, network, cache, stores, assets, profiles, defaults, machines',
-    '4:1 unknown key "bar" in the site file / known here: site, network, cache, stores, assets, profiles, defaults, machines',
+    '3:1 unknown key "foo" in the site file / known here: site, network, management, cache, stores, assets, profiles, defaults, machines',
+    '4:1 unknown key "bar" in the site file / known here: site, network, management, cache, stores, assets, profiles, defaults, machines',
   ],
   [
     "without a space after the colon",
@@ -103,7 +103,7 @@ table("keys", [
   [
     "that every JavaScript object has",
     `${HEAD}valueOf: { toString: 1 }\n`,
-    '3:1 unknown key "valueOf" in the site file / known here: site, network, cache, stores, assets, profiles, defaults, machines',
+    '3:1 unknown key "valueOf" in the site file / known here: site, network, management, cache, stores, assets, profiles, defaults, machines',
   ],
   [
     "that are maps",

@@ -25,7 +25,11 @@ export async function runCache(args: readonly string[], env: NodeJS.ProcessEnv =
     stdout: stdout as unknown as NodeJS.WriteStream,
     stderr: stderr as unknown as NodeJS.WriteStream,
     onStopSignal: () => {},
+    onReloadSignal: () => {},
     setExitStatus: (n) => {
+      status = n;
+    },
+    exit: (n) => {
       status = n;
     },
   };

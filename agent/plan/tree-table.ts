@@ -1,0 +1,69 @@
+import type { Assets, Slot } from "../assets/slot.ts";
+import { AssetTree } from "../assets/trees/asset-tree.ts";
+import { DirectoryTree } from "../assets/trees/directory-tree.ts";
+import type { FirstReads } from "../assets/trees/first-reads.ts";
+import type { Tree } from "../assets/trees/tree.ts";
+import type { Root } from "../site/site.ts";
+
+/** What trees are made of. */
+export interface TreeParts {
+  readonly assets: Assets;
+  /** What files of directories were when they were first read. */
+  readonly firstReads?: FirstReads;
+}
+
+/** A tree, and whether a root of the same name is still what it was made of. */
+interface Known {
+  readonly tree: Tree;
+  readonly stands: (files: ReadonlyMap<string, Slot>) => boolean | Promise<boolean>;
+}
+
+/** The NFS roots of a site, one tree a root however many machines share it. */
+export class TreeTable {
+  private readonly trees = new Map<string, Known>();
+  private before: TreeTable | undefined;
+
+  /** `before`: of the site before this one. A root that has not changed keeps its tree, so that no handle of it goes stale. */
+  constructor(before?: TreeTable) {
+    this.before = before;
+  }
+
+  /** The tree of a root. Rejects with E_ASSET_MISSING when its directory is not there. */
+  async open(root: Root, profile: string, parts: TreeParts): Promise<Tree> {
+    const key = root.kind === "directory" ? `directory ${root.path}` : `files ${profile}`;
+    const slots = new Map<string, Slot>();
+    if (root.kind === "files") {
+      for (const [name, spec] of root.files) slots.set(name, parts.assets.slot(spec));
+    }
+    const here = this.trees.get(key);
+    if (here) return here.tree;
+    const old = this.before?.trees.get(key);
+    const known = old && (await old.stands(slots)) ? old : await make(root, profile, slots, parts);
+    this.trees.set(key, known);
+    return known.tree;
+  }
+
+  /** The same without its predecessor, which may go now. */
+  settled(): this {
+    this.before = undefined;
+    return this;
+  }
+}
+
+async function make(
+  root: Root,
+  profile: string,
+  slots: ReadonlyMap<string, Slot>,
+  { assets, firstReads }: TreeParts,
+): Promise<Known> {
+  if (root.kind === "files") {
+    const tree = new AssetTree(profile, slots);
+    return { tree, stands: (files) => sameSlots(slots, files) };
+  }
+  const tree = await DirectoryTree.open(root.path, assets.chunks, firstReads);
+  return { tree, stands: () => tree.stands(root.path) };
+}
+
+function sameSlots(a: ReadonlyMap<string, Slot>, b: ReadonlyMap<string, Slot>): boolean {
+  return a.size === b.size && [...a].every(([name, slot]) => b.get(name) === slot);
+}

@@ -1,0 +1,135 @@
+import { randomBytes } from "node:crypto";
+import type { Logger } from "pino";
+import type { Budgets } from "../../boards/board.ts";
+import { AgentError } from "../errors.ts";
+import { openFrameLane } from "../link/frame-lane.ts";
+import { findInterface, type RackInterface } from "../link/interfaces.ts";
+import { LastingLane } from "../link/lasting-lane.ts";
+import { Neighbours } from "../link/neighbours.ts";
+import { PeerGuard } from "../link/peer-guard.ts";
+import { reversePathProblem } from "../link/reverse-path.ts";
+import { type InheritedSockets, SOCKET_NAMES } from "../link/systemd.ts";
+import { KernelTcpPorts } from "../link/tcp-listener.ts";
+import { KernelUdpPorts } from "../link/udp-port.ts";
+import { type RunningServices, startServices } from "../services/all.ts";
+import type { ServiceContext } from "../services/context.ts";
+import { LINK_FILTER } from "../services/link-server.ts";
+import type { Network } from "../site/site.ts";
+
+const KIB = 1024;
+
+/** What the services stand on. */
+export interface RackNetworkInput {
+  readonly network: Network;
+  readonly interfaceName: string;
+  readonly budgets: Budgets;
+  readonly inherited: InheritedSockets;
+  readonly context: ServiceContext;
+  readonly log: Logger;
+  /** Called when the interface went down or away. */
+  readonly lost: () => void;
+}
+
+/** What has to be the same for the services to go on as they are; the rest of a site is asked of its planner each time. */
+export function networkKey({ address, prefixLen, dhcp, relays }: Network, name: string): string {
+  return JSON.stringify([name, address, prefixLen, dhcp, relays]);
+}
+
+/** All services on the rack's interface, from sockets to raw frames. */
+export class RackNetwork {
+  readonly key: string;
+  readonly rack: RackInterface;
+  private readonly network: Network;
+  private readonly stops: (() => void | Promise<void>)[] = [];
+  private services: RunningServices | undefined;
+  private lane: LastingLane | undefined;
+
+  private constructor({ network, interfaceName }: RackNetworkInput, rack: RackInterface) {
+    this.key = networkKey(network, interfaceName);
+    this.network = network;
+    this.rack = rack;
+  }
+
+  /** They answer when the promise resolves. Rejects with AgentError, and then nothing is left open. */
+  static async open(input: RackNetworkInput): Promise<RackNetwork> {
+    const { network, interfaceName } = input;
+    const rack = findInterface(interfaceName, network.address, network.prefixLen);
+    const made = new RackNetwork(input, rack);
+    try {
+      await made.start(input);
+    } catch (error) {
+      await made.stop();
+      throw error;
+    }
+    return made;
+  }
+
+  /** Why the interface cannot be used just now; undefined: it can. A lane that was lost is opened again when it can. */
+  look(): AgentError | undefined {
+    const { address, prefixLen } = this.network;
+    try {
+      const found = findInterface(this.rack.name, address, prefixLen);
+      const same = found.mac.every((octet, i) => octet === this.rack.mac[i]);
+      if (!same) return new AgentError("E_INTERFACE", `${found.name} is another card than before`);
+      if (this.lane?.reopen() !== false) return undefined;
+      return new AgentError("E_INTERFACE", `${found.name} cannot be opened for raw frames`);
+    } catch (error) {
+      if (error instanceof AgentError) return error;
+      throw error;
+    }
+  }
+
+  /** Takes no new question; what is being transferred may end within `graceMs`. Resolves when all is over. */
+  async retire(graceMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+      timer.unref();
+    });
+    await Promise.race([this.services?.retire(), over]);
+    clearTimeout(timer);
+    await this.stop();
+  }
+
+  /** Closes every port, and gives back what was set in the host. */
+  async stop(): Promise<void> {
+    for (const close of this.stops.splice(0).reverse()) await close();
+  }
+
+  private async start(input: RackNetworkInput): Promise<void> {
+    const { network, budgets, context, inherited, log } = input;
+    const { address, mask, broadcast, relays } = network;
+    const { rack } = this;
+    refuseForgery(rack.name, inherited, log);
+    const guard = new PeerGuard(address, mask, relays, context.journal);
+    const neighbours = new Neighbours(rack.name, (text) => log.warn(`neighbour table: ${text}`));
+    this.stops.push(() => neighbours.clear());
+    const random = (): number => randomBytes(4).readUInt32BE(0);
+    const udp = new KernelUdpPorts(address, broadcast, guard, inherited, random);
+    const tcp = new KernelTcpPorts(address, guard, inherited, budgets.tcpConnections);
+    const openLink = (): LastingLane => {
+      const failed = (text: string): void => log.warn(`not sent: ${text}`);
+      const len = budgets.linkBufferKiB * KIB;
+      this.lane = new LastingLane(
+        (lost) => openFrameLane(rack.name, LINK_FILTER, failed, len, lost),
+        input.lost,
+      );
+      return this.lane;
+    };
+    const lanes = { udp, tcp, neighbours, mac: rack.mac, openLink };
+    this.services = await startServices(context, lanes, budgets.transfers, (close) =>
+      this.stops.push(close),
+    );
+  }
+}
+
+/**
+ * Our own sockets rely on the kernel to keep forged rack addresses out. Those that systemd bound to the device cannot hear
+ * other NICs; then only transfers in progress could be disturbed, which is told and not refused.
+ */
+function refuseForgery(rack: string, inherited: InheritedSockets, log: Logger): void {
+  const problem = reversePathProblem(rack);
+  if (!problem) return;
+  if (!inherited.has(SOCKET_NAMES)) throw problem;
+  log.warn(`${problem.message}. ${problem.cure}`);
+}

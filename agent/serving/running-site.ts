@@ -1,0 +1,20 @@
+import type { DiskCache } from "../assets/cache/disk-cache.ts";
+import type { AssetKeeper } from "../assets/fetch/asset-keeper.ts";
+import type { BootActivity } from "../log/boot-activity.ts";
+import type { Planner } from "../plan/planner.ts";
+import type { Sightings } from "../plan/sightings.ts";
+import type { StatusCounters } from "../services/context.ts";
+import type { Site } from "../site/site.ts";
+
+/** What there is only while a site is served. Ask for it each time: a change of the site makes another one. */
+export interface RunningSite {
+  readonly site: Site;
+  /** Of the rack. */
+  readonly interfaceName: string;
+  readonly planner: Planner;
+  readonly keeper: AssetKeeper;
+  readonly cache: DiskCache;
+  readonly activity: BootActivity;
+  readonly sightings: Sightings;
+  readonly counters: StatusCounters;
+}

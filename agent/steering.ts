@@ -1,0 +1,380 @@
+import { readFile } from "node:fs/promises";
+import type { Hono } from "hono";
+import type { AgentInput } from "./agent-input.ts";
+import type { Control, Finder, RunningAgent, Standing } from "./compose.ts";
+import type { BootMedium } from "./config/boot-medium.ts";
+import { KeptConfig } from "./config/open-config.ts";
+import type { InterfaceStatus } from "./control/messages.ts";
+import type { Announcement, Announcer } from "./discovery/services.ts";
+import { AgentError } from "./errors.ts";
+import type { Health } from "./health.ts";
+import type { AgentName } from "./identity/agent-name.ts";
+import type { Clock } from "./link/clock.ts";
+import {
+  type ManagementAddress,
+  type ManagementChoice,
+  ManagementWatch,
+  managementAddresses,
+} from "./link/management-interfaces.ts";
+import type { BootActivity } from "./log/boot-activity.ts";
+import type { Serving } from "./serving/serving.ts";
+import { loadSite } from "./site/load.ts";
+import type { Management, Site } from "./site/site.ts";
+import type { Database } from "./state/database.ts";
+
+/** After how long it is tried again to serve what was served last, ms: at first, and at most. */
+const RETRY_MS = 2_000;
+const MAX_RETRY_MS = 60_000;
+/** Characters of a fingerprint that people compare, in groups of so many. */
+const SHORT_LEN = 16;
+const GROUP_LEN = 4;
+
+/** What an agent is steered with. */
+export interface SteeringInput extends Omit<AgentInput, "name" | "medium"> {
+  readonly clock: Clock;
+  readonly database: Database;
+  readonly activity: BootActivity;
+  readonly health: Health;
+  readonly serving: Serving;
+  readonly name: AgentName;
+  readonly medium: BootMedium | undefined;
+}
+
+/** All by which an agent is found, configured and steered. */
+export interface Steering {
+  /** Routes of the local socket. */
+  readonly local: Readonly<Record<string, Hono>>;
+  /** Serves what was accepted last, or waits for a configuration. */
+  startConfig(): Promise<void>;
+  /** Begins to listen, to announce and to look for a configuration. */
+  start(): Promise<void>;
+  /** Another site is served: from where the agent is steered may be another place now. */
+  siteChanged(): void;
+  stop(): Promise<void>;
+}
+
+/** Opens what does not depend on a site. Rejects with AgentError, and then nothing is left open. */
+export async function openSteering(input: SteeringInput): Promise<Steering> {
+  const { parts, stateDir, database } = input;
+  const wallMs = Date.now;
+  const identity = await parts.openIdentity?.(stateDir);
+  const trust = parts.openTrust?.(database, wallMs);
+  if (!identity || !trust) return new Unsteered(input);
+  const { name, clock } = input;
+  const claim = await parts.openClaimDesk?.(stateDir, { identity, trust, name }, clock);
+  const standing = { identity, trust, claim, name };
+  await trustMedium(input, standing);
+  const steered = new Steered(input, standing);
+  await steered.open();
+  return steered;
+}
+
+/** The operators that the boot medium names are trusted from now on, unless they were revoked. */
+async function trustMedium(input: SteeringInput, { trust }: Standing): Promise<void> {
+  const { parts, medium, log, health } = input;
+  const problems: string[] = [];
+  for (const line of medium?.trust ?? []) {
+    try {
+      const parsed = parts.parsePublicKey?.(line);
+      if (!parsed || trust.find(parsed.key.fingerprint)) continue;
+      await trust.add(parsed.name, parsed.key, { by: "medium" });
+      log.info(`trusts ${parsed.name}, as ${medium?.file} says`);
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      problems.push(`${medium?.file}: ${error.message}`);
+      log.error(`${medium?.file}: ${error.message}. ${error.cure}`);
+    }
+  }
+  if (problems.length > 0) health.say("medium", ...problems);
+}
+
+/** An agent without an identity: it serves its site file, and nobody steers it over the network. */
+class Unsteered implements Steering {
+  readonly local = {};
+  private readonly o: SteeringInput;
+
+  constructor(input: SteeringInput) {
+    this.o = input;
+  }
+
+  startConfig(): Promise<void> {
+    this.o.health.say("configuration", "it has no configuration yet");
+    return Promise.resolve();
+  }
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  siteChanged(): void {}
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class Steered implements Steering {
+  private readonly o: SteeringInput;
+  private readonly agent: RunningAgent;
+  private readonly config: KeptConfig | undefined;
+  private readonly watch: ManagementWatch;
+  private readonly unfollow: () => void;
+  private control: Control | undefined;
+  private announcer: Announcer | undefined;
+  private finder: Finder | undefined;
+  private cancelRetry: (() => void) | undefined;
+  private wentBack: string | undefined;
+  private listening: Promise<void> = Promise.resolve();
+
+  constructor(input: SteeringInput, standing: Standing) {
+    this.o = input;
+    this.config = input.site === undefined ? this.openConfig(standing) : undefined;
+    this.watch = new ManagementWatch(
+      input.clock,
+      () => this.choice(),
+      (addresses) => this.listen(addresses),
+    );
+    this.agent = this.makeAgent(standing);
+    this.unfollow = input.health.follow(() => this.announcer?.update(this.announcement()));
+  }
+
+  get local(): Readonly<Record<string, Hono>> {
+    return this.control?.local ?? {};
+  }
+
+  async open(): Promise<void> {
+    this.control = await this.o.parts.openControl?.(this.agent, this.o.controlPort);
+  }
+
+  async startConfig(): Promise<void> {
+    this.waits();
+    await this.serveLast(RETRY_MS);
+    await this.readMedium();
+  }
+
+  async start(): Promise<void> {
+    const { parts, medium, configUrl } = this.o;
+    this.watch.look();
+    await this.listening;
+    const interfaces = (): readonly string[] => this.interfaces();
+    if (this.isSteered) {
+      this.announcer = await parts.openAnnouncer?.(this.agent, this.announcement(), interfaces);
+    }
+    if (this.config) {
+      const onMedium = isUrl(medium?.config) ? medium?.config : undefined;
+      this.finder = parts.openFinder?.(this.agent, this.config, configUrl ?? onMedium, interfaces);
+    }
+  }
+
+  siteChanged(): void {
+    this.watch.look();
+    this.announcer?.update(this.announcement());
+  }
+
+  async stop(): Promise<void> {
+    this.cancelRetry?.();
+    this.unfollow();
+    this.watch.stop();
+    await this.finder?.stop();
+    await this.announcer?.stop();
+    await this.listening;
+    await this.control?.stop();
+    await this.config?.stop();
+  }
+
+  private openConfig(standing: Standing): KeptConfig | undefined {
+    const { parts, database, stateDir, clock, serving, crash, log, journal } = this.o;
+    const bundles = parts.bundleTools?.(standing, database, Date.now);
+    if (!bundles) return undefined;
+    return new KeptConfig({
+      database,
+      dir: `${stateDir}/config`,
+      bundles,
+      loadSite,
+      siteChanges: parts.siteChanges ?? (() => []),
+      serve: (site) => this.serve(site),
+      fault: () => serving.networkFault()?.message,
+      clock,
+      wallMs: Date.now,
+      told: (text, bad) => {
+        if (bad) this.wentBack = text;
+        log[bad ? "error" : "info"](`configuration: ${text}`);
+        const outcome = bad ? "failed" : "noted";
+        journal.note({ protocol: "agent", event: "configuration", decision: text, outcome });
+      },
+      changed: () => this.announcer?.update(this.announcement()),
+      crash,
+    });
+  }
+
+  private async serve(site: Site | undefined): Promise<void> {
+    const { serving, health } = this.o;
+    if (site) await serving.apply(site);
+    else await serving.clear();
+    if (site) health.say("configuration", ...(this.wentBack ? [this.wentBack] : []));
+    else this.waits();
+    this.wentBack = undefined;
+    this.siteChanged();
+  }
+
+  /** Why there is no site. */
+  private waits(): void {
+    const unclaimed = this.agent.trust.unclaimed;
+    const why = unclaimed ? "nobody is trusted to configure it yet" : "it has no configuration yet";
+    this.o.health.say("configuration", ...(this.wentBack ? [this.wentBack] : []), why);
+  }
+
+  /** A host that cannot serve what it served last, say for want of a cable, may be able to later. */
+  private async serveLast(retryMs: number): Promise<void> {
+    const { log, health, clock, crash } = this.o;
+    try {
+      await this.config?.start();
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      log.error(`cannot serve its configuration yet: ${error.message}. ${error.cure}`);
+      health.say("configuration", `cannot serve its configuration: ${error.message}`);
+      this.cancelRetry = clock.after(retryMs, () => {
+        if (this.o.serving.current) return; // another one was pushed meanwhile
+        this.serveLast(Math.min(MAX_RETRY_MS, retryMs * 2)).catch(crash);
+      });
+    }
+  }
+
+  /** A bundle that lies on the boot medium is taken once: its serial number is accepted no second time. */
+  private async readMedium(): Promise<void> {
+    const { medium, log, health } = this.o;
+    const file = medium?.config;
+    if (!this.config || file === undefined || isUrl(file)) return;
+    try {
+      const octets = new Uint8Array(await readFile(file));
+      await this.config.apply(octets, { kind: "medium", where: file });
+    } catch (error) {
+      const known = error instanceof AgentError && error.code === "E_BUNDLE_REFUSED";
+      // An older one than what runs was taken long ago.
+      if (known && this.config.highestSerial > 0) return;
+      const why = error instanceof Error ? error.message : String(error);
+      log.error(`${medium?.file}: config ${file}: ${why}`);
+      health.say("medium", `${medium?.file}: config ${file}: ${why}`);
+    }
+  }
+
+  private makeAgent(standing: Standing): RunningAgent {
+    const { stateDir, database, version, board, clock, log, journal, activity, health } = this.o;
+    const { site, variables, restart, crash, serving } = this.o;
+    return {
+      ...standing,
+      stateDir,
+      database,
+      version,
+      board,
+      startedAt: new Date().toISOString(),
+      clock,
+      wallMs: Date.now,
+      log,
+      journal,
+      activity,
+      health,
+      siteFile: site?.path,
+      config: this.config,
+      running: () => serving.current,
+      management: () => this.management(),
+      interfaces: () => this.interfaceStatus(),
+      search: () => this.finder?.status,
+      variables,
+      restart,
+      crash,
+    };
+  }
+
+  private management(): Management {
+    const site = this.o.serving.current?.site.management ?? { read: "open" };
+    const { names } = this.choice();
+    const { interfaces: _, ...rest } = site;
+    return names === undefined ? rest : { ...rest, interfaces: names };
+  }
+
+  private choice(): ManagementChoice {
+    const { management, medium, serving } = this.o;
+    const { current } = serving;
+    const names = management ?? current?.site.management.interfaces ?? medium?.management;
+    return { names, rack: current?.interfaceName };
+  }
+
+  private get isSteered(): boolean {
+    return this.choice().names?.length !== 0;
+  }
+
+  /** Names of the interfaces that have an address to be steered by. */
+  private interfaces(): readonly string[] {
+    return [...new Set(this.watch.addresses.map((a) => a.interface))];
+  }
+
+  private interfaceStatus(): readonly InterfaceStatus[] {
+    const rack = this.o.serving.current?.interfaceName;
+    const addressesOf = (name: string): readonly string[] =>
+      managementAddresses({ names: [name], rack: undefined }).map((a) => a.address);
+    const status = (name: string, role: InterfaceStatus["role"]): InterfaceStatus => {
+      const addresses = addressesOf(name);
+      return { name, role, up: addresses.length > 0, addresses };
+    };
+    const named = this.choice().names ?? this.interfaces();
+    return [
+      ...(rack === undefined ? [] : [status(rack, "rack")]),
+      ...named.map((name) => status(name, "management")),
+    ];
+  }
+
+  private listen(addresses: readonly ManagementAddress[]): void {
+    const { control } = this;
+    if (!control) return;
+    const { health, log, crash } = this.o;
+    this.listening = this.listening
+      .then(() => control.listen(addresses))
+      .then(
+        () => health.say("control"),
+        (error: unknown) => {
+          if (!(error instanceof AgentError)) throw error;
+          log.error(`control: ${error.message}. ${error.cure}`);
+          health.say("control", error.message);
+        },
+      )
+      .then(() => this.announceOnConsole(addresses))
+      .catch(crash);
+  }
+
+  private announceOnConsole(addresses: readonly ManagementAddress[]): void {
+    const { log } = this.o;
+    const { name, identity, claim } = this.agent;
+    if (!this.control || !this.isSteered) return;
+    const short = identity.key.publicKey.fingerprint.slice(0, SHORT_LEN);
+    const groups = short.match(new RegExp(`.{${GROUP_LEN}}`, "g")) ?? [];
+    const { port } = this.control;
+    const where = addresses.map(({ address }) => urlOf(address, port)).join(" ");
+    log.info(`steered as ${name.current}, ${groups.join("-")}, at ${where || "no address yet"}`);
+    const code = claim?.code;
+    if (code !== undefined) {
+      log.info(`nobody is trusted yet; claim code ${code}: pilotlight claim ${name.current}`);
+    }
+  }
+
+  private announcement(): Announcement {
+    const { name, identity, board, version, health } = this.agent;
+    return {
+      name: name.current,
+      board,
+      version,
+      site: this.o.serving.current?.site.name,
+      state: health.now.state,
+      port: this.control?.port ?? this.o.controlPort,
+      fingerprint: identity.key.publicKey.fingerprint,
+    };
+  }
+}
+
+function isUrl(text: string | undefined): boolean {
+  return text !== undefined && /^https?:\/\//i.test(text);
+}
+
+function urlOf(address: string, port: number): string {
+  return address.includes(":") ? `https://[${address}]:${port}` : `https://${address}:${port}`;
+}
