@@ -1,9 +1,9 @@
 import { createPublicKey, verify } from "node:crypto";
-import { Encoder } from "cbor-x";
 import { encodeCbor } from "../../../agent/control/cbor.ts";
 import type { Signatures } from "../../../agent/control/server/parts.ts";
 import { AgentError } from "../../../agent/errors.ts";
 import type { PublicKey, SigningKey } from "../../../agent/identity/keys.ts";
+import { type CborNode, parseCbor } from "../cddl/cbor-node.ts";
 import { base32, sha256 } from "./keys.ts";
 
 /*
@@ -14,7 +14,6 @@ import { base32, sha256 } from "./keys.ts";
 /** "request", "answer" or "bundle". */
 export type PurposeName = "request" | "answer" | "bundle";
 
-const cborX = new Encoder({ useRecords: false, mapsAsObjects: false, tagUint8Array: false });
 const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 
 export function seal(payload: Uint8Array, key: SigningKey, purpose: PurposeName): Uint8Array {
@@ -41,9 +40,8 @@ export function seal(payload: Uint8Array, key: SigningKey, purpose: PurposeName)
 /** The payload of a message that this key signed for this purpose; throws for any other. */
 export function opened(octets: Uint8Array, key: PublicKey, purpose: PurposeName): Uint8Array {
   const { headers, payload, signature } = partsOf(octets);
-  const map = cborX.decode(headers) as Map<number, unknown>;
   const { contentType, aad } = about(purpose);
-  if (map.get(1) !== -8 || map.get(3) !== contentType) throw new Error("another purpose");
+  if (textOf(headers, 3) !== contentType) throw new Error("another purpose");
   if (!isSigned(encodeCbor(["Signature1", headers, aad, payload]), signature, key))
     throw new Error("wrong signature");
   return payload;
@@ -55,16 +53,15 @@ export function signatures(key: SigningKey): Signatures {
     sealAnswer: (payload) => seal(payload, key, "answer"),
     openRequest(octets) {
       const { headers, payload, signature } = partsOf(octets);
-      const map = cborX.decode(headers) as Map<number, unknown>;
       const { contentType, aad } = about("request");
-      const kid = map.get(4);
-      if (map.get(3) !== contentType || !(kid instanceof Uint8Array)) {
+      const kid = header(headers, 4);
+      if (textOf(headers, 3) !== contentType || kid?.kind !== "bytes") {
         throw new AgentError("E_PROTOCOL", "the signed message is not a request");
       }
       const signed = encodeCbor(["Signature1", headers, aad, payload]);
       return {
         payload,
-        signer: base32(kid),
+        signer: base32(kid.octets),
         verify: (key) => isSigned(signed, signature, key),
       };
     },
@@ -77,22 +74,29 @@ function partsOf(octets: Uint8Array): {
   signature: Uint8Array;
 } {
   try {
-    const { value, tag } = cborX.decode(octets) as { value: unknown[]; tag: number };
-    const [headers, , payload, signature] = value;
-    if (
-      tag !== 18 ||
-      !(
-        headers instanceof Uint8Array &&
-        payload instanceof Uint8Array &&
-        signature instanceof Uint8Array
-      )
-    ) {
-      throw new Error("not COSE_Sign1");
+    const message = parseCbor(octets);
+    if (message.kind !== "tag" || message.tag !== 18n || message.content.kind !== "array") {
+      throw new Error("no tag 18");
     }
+    const [headers, , payload, signature] = message.content.items.map((item) =>
+      item.kind === "bytes" ? item.octets : undefined,
+    );
+    if (!(headers && payload && signature)) throw new Error("not COSE_Sign1");
     return { headers, payload, signature };
   } catch (cause) {
     throw new AgentError("E_PROTOCOL", "not a signed message", { cause });
   }
+}
+
+function header(headers: Uint8Array, label: number): CborNode | undefined {
+  const map = parseCbor(headers);
+  if (map.kind !== "map") return undefined;
+  return map.members.find(([key]) => key.kind === "int" && key.value === BigInt(label))?.[1];
+}
+
+function textOf(headers: Uint8Array, label: number): string | undefined {
+  const found = header(headers, label);
+  return found?.kind === "text" ? found.text : undefined;
 }
 
 function about(purpose: PurposeName): { contentType: string; aad: Uint8Array } {
