@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { AgentError } from "../errors.ts";
 import { PROTOCOL_VERSION } from "./messages.ts";
 import type { Dispatcher } from "./server/dispatcher.ts";
 import { HttpRefusal } from "./server/http-refusal.ts";
@@ -29,11 +30,15 @@ function requestOf(request: Request, signal: AbortSignal): ControlRequest {
     signal,
     header: (name) => request.headers.get(name) ?? undefined,
     async body(maxOctets) {
-      const octets = new Uint8Array(await request.arrayBuffer());
+      const octets = new Uint8Array(await request.arrayBuffer().catch(cutOff));
       if (octets.length <= maxOctets) return octets;
       throw new HttpRefusal(413, "E_PROTOCOL", `a request has at most ${maxOctets} octets`);
     },
   };
+}
+
+function cutOff(cause: unknown): never {
+  throw new AgentError("E_PROTOCOL", "the request was cut off", { cause });
 }
 
 /** `gone` is aborted when nobody takes the answer any more. */

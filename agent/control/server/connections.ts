@@ -59,7 +59,8 @@ export class Connection {
  * Keeps slow and idle connections from taking the place of those that ask something.
  *
  * Where there is no room, that of an address or of all, the connection goes that has owed a whole request for the longest
- * time, then one whose asker takes nothing of its answer. Whoever opens thousands therefore displaces its own.
+ * time, of the addresses that have most of such; then one whose asker takes nothing of its answer. Whoever opens thousands therefore
+ * displaces its own.
  */
 export class Connections {
   private readonly open = new Set<Connection>();
@@ -149,7 +150,7 @@ export class Connections {
   private displace(among: readonly Connection[]): boolean {
     const owing = among.filter((c) => c.phase !== "answer");
     const stalled = among.filter((c) => c.phase === "answer" && c.waiting > 0);
-    const candidates = owing.length > 0 ? owing : stalled;
+    const candidates = owing.length > 0 ? ofTheBusiest(owing) : stalled;
     const oldest = candidates.reduce<Connection | undefined>(
       (old, c) => (old === undefined || c.sinceMs < old.sinceMs ? c : old),
       undefined,
@@ -186,4 +187,12 @@ export class Connections {
   private count(why: ConnectionEnd): void {
     this.counts.set(why, (this.counts.get(why) ?? 0) + 1);
   }
+}
+
+/** Those of the addresses that have most of them. */
+function ofTheBusiest(connections: readonly Connection[]): readonly Connection[] {
+  const counts = new Map<string, number>();
+  for (const { key } of connections) counts.set(key, (counts.get(key) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  return connections.filter(({ key }) => counts.get(key) === most);
 }

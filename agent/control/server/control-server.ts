@@ -11,6 +11,7 @@ import { AgentError } from "../../errors.ts";
 import type { Clock } from "../../link/clock.ts";
 import { errorCode } from "../../state/folder.ts";
 import { CONTROL_PORT } from "../messages.ts";
+import { BodyRoom } from "./body-room.ts";
 import {
   CONNECTION_LIMITS,
   type Connection,
@@ -54,6 +55,7 @@ export class ControlServer {
   private readonly byEnds = new Map<string, Connection>();
   /** The address of the listener that a socket came by. */
   private readonly cameBy = new WeakMap<Socket, string>();
+  private readonly room = new BodyRoom();
   private changing: Promise<unknown> = Promise.resolve();
 
   constructor(input: ControlServerInput) {
@@ -198,7 +200,9 @@ export class ControlServer {
     try {
       // Nothing is in a body that no header announces, but its end comes only when it is read.
       if (!hasBody(incoming)) incoming.resume();
-      const reply = await this.input.dispatcher.answer(requestOf(incoming, response, isTls));
+      const reply = await this.input.dispatcher.answer(
+        requestOf(incoming, response, isTls, this.room),
+      );
       await send(reply, incoming, response);
     } catch (bug) {
       incoming.socket.destroy();

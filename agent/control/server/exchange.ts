@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AgentError } from "../../errors.ts";
+import type { BodyRoom } from "./body-room.ts";
 import { HttpRefusal } from "./http-refusal.ts";
 import type { ControlReply, ControlRequest } from "./message.ts";
 
@@ -8,6 +9,7 @@ export function requestOf(
   incoming: IncomingMessage,
   response: ServerResponse,
   isTls: boolean,
+  room: BodyRoom,
 ): ControlRequest {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
@@ -24,7 +26,7 @@ export function requestOf(
       const value = incoming.headers[name];
       return Array.isArray(value) ? value.join(", ") : value;
     },
-    body: (maxOctets) => bodyOf(incoming, response, maxOctets),
+    body: (maxOctets) => bodyOf(incoming, response, maxOctets, room),
   };
 }
 
@@ -33,24 +35,31 @@ async function bodyOf(
   incoming: IncomingMessage,
   response: ServerResponse,
   maxOctets: number,
+  room: BodyRoom,
 ): Promise<Uint8Array> {
   if (Number(incoming.headers["content-length"] ?? 0) > maxOctets) throw tooLong(maxOctets);
   if (incoming.headers.expect !== undefined) response.writeContinue();
   const pieces: Buffer[] = [];
-  let octets = 0;
   return await new Promise<Uint8Array>((resolve, reject) => {
+    const refuse = (why: AgentError): void => {
+      pieces.length = 0;
+      room.leave(waiting);
+      incoming.pause();
+      reject(why);
+    };
+    const waiting = room.enter(refuse);
+    let octets = 0;
     incoming.on("data", (piece: Buffer) => {
       octets += piece.length;
-      if (octets <= maxOctets) {
-        pieces.push(piece);
-        return;
-      }
-      pieces.length = 0;
-      incoming.pause();
-      reject(tooLong(maxOctets));
+      pieces.push(piece);
+      if (octets > maxOctets) refuse(tooLong(maxOctets));
+      else room.grow(waiting, piece.length);
     });
-    incoming.once("end", () => resolve(Buffer.concat(pieces)));
-    const cutOff = (): void => reject(new AgentError("E_PROTOCOL", "the request was cut off"));
+    incoming.once("end", () => {
+      room.leave(waiting);
+      resolve(Buffer.concat(pieces));
+    });
+    const cutOff = (): void => refuse(new AgentError("E_PROTOCOL", "the request was cut off"));
     incoming.once("error", cutOff);
     incoming.once("close", cutOff);
   });

@@ -6,6 +6,8 @@ export class RawClient {
   readonly socket: Socket;
   text = "";
   closed = false;
+  /** Resolves when it is closed, however that came. */
+  readonly gone: Promise<void>;
 
   constructor(socket: Socket) {
     this.socket = socket;
@@ -13,8 +15,11 @@ export class RawClient {
       this.text += piece.toString("latin1");
     });
     socket.on("error", () => undefined);
-    socket.on("close", () => {
-      this.closed = true;
+    this.gone = new Promise((resolve) => {
+      socket.on("close", () => {
+        this.closed = true;
+        resolve();
+      });
     });
   }
 

@@ -89,7 +89,12 @@ function partsOf(octets: Uint8Array): {
 }
 
 function header(headers: Uint8Array, label: number): CborNode | undefined {
-  const map = parseCbor(headers);
+  let map: CborNode;
+  try {
+    map = parseCbor(headers);
+  } catch (cause) {
+    throw new AgentError("E_PROTOCOL", "no headers", { cause });
+  }
   if (map.kind !== "map") return undefined;
   return map.members.find(([key]) => key.kind === "int" && key.value === BigInt(label))?.[1];
 }

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
+import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { encodeCbor } from "../../../../agent/control/cbor.ts";
 import {
@@ -11,11 +12,13 @@ import { openLocalSocket } from "../../../../agent/control/local-socket.ts";
 import { VERBS } from "../../../../agent/control/verbs.ts";
 import { type Answered, answered, Rig, type RigOptions } from "../../../support/control/rig.ts";
 import { SAMPLES, VERB_NAMES } from "../../../support/control/samples.ts";
-import { eventually } from "../../../support/eventually.ts";
+import { eventually, settle } from "../../../support/eventually.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
 
 interface Local {
   readonly rig: Rig;
+  /** A connection over which this was sent. */
+  raw(text: string): Socket;
   ask(
     method: string,
     path: string,
@@ -56,6 +59,11 @@ async function open(options: RigOptions = {}): Promise<Local> {
   return {
     rig,
     begin,
+    raw(text) {
+      const sent = connect(socket.path);
+      sent.write(text);
+      return sent;
+    },
     async ask(...asked) {
       const response = await begin(...asked);
       const pieces: Buffer[] = [];
@@ -131,6 +139,20 @@ describe("the protocol on the host's own socket", () => {
       value: { code: expect.any(String), cure: expect.any(String) },
     });
     expect(local.rig.asked).toEqual([]);
+  });
+
+  it("takes a request that is cut off for no bug", async () => {
+    const local = await open();
+    const sent = local.raw(
+      "POST /v1/call HTTP/1.1\r\nHost: a\r\nContent-Type: application/cbor\r\nContent-Length: 9\r\n\r\nabc",
+    );
+    await once(sent, "connect");
+    // The answer to another request comes after what was sent was read.
+    expect((await local.ask("GET", "/v1/identity")).status).toBe(200);
+    sent.destroy();
+    expect((await local.ask("GET", "/v1/identity")).status).toBe(200);
+    await settle();
+    expect(local.rig.bugs).toEqual([]);
   });
 
   it("streams, and tells the handler when nobody listens any more", async () => {
