@@ -4,21 +4,35 @@ import { instanceLabel } from "../mdns/names.ts";
 import type { Service } from "../mdns/responder.ts";
 import { txtRdata } from "../mdns/txt-strings.ts";
 
-/** What we use of the `mdns` package, which has no types of its own. */
+/**
+ * What we use of the `mdns` package, which has no types of its own: its bindings and its watcher of one registration. Its
+ * `Advertisement` refuses types of more than 15 letters, such as "_pilotlight-config._tcp"; Avahi takes them.
+ */
 export interface MdnsModule {
-  readonly Advertisement: new (
-    type: unknown,
-    port: number,
-    options: { name: string; networkInterface: string; txtRecord: Buffer },
-    registered: (error: Error | undefined, service: { readonly name: string }) => void,
-  ) => Advertisement;
-  makeServiceType(type: string): unknown;
+  readonly MDNSService: new () => Registration;
+  readonly dns_sd: {
+    if_nametoindex(interfaceName: string): number;
+    DNSServiceRegister(
+      ref: unknown,
+      flags: 0,
+      interfaceIndex: number,
+      name: string,
+      type: string,
+      domain: null,
+      host: null,
+      port: number,
+      txt: Buffer,
+      registered: (ref: unknown, flags: number, errorCode: number, name: string) => void,
+      context: null,
+    ): void;
+    DNSServiceUpdateRecord(ref: unknown, record: null, flags: 0, txt: Buffer, ttl: 0): void;
+  };
 }
 
-interface Advertisement extends EventEmitter {
+interface Registration extends EventEmitter {
+  readonly serviceRef: unknown;
   start(): void;
   stop(): void;
-  updateTXTRecord(octets: Buffer): void;
 }
 
 /** Loads the package: an optional dependency with a native part. Throws where it is not installed or was not built. */
@@ -40,7 +54,7 @@ export interface AvahiResponderOptions {
 /** Has Avahi announce a service, with one registration for each interface: Avahi says our words beside its own. */
 export class AvahiResponder {
   private readonly options: AvahiResponderOptions;
-  private readonly held = new Map<string, Advertisement>();
+  private readonly held = new Map<string, Registration>();
   private service: Service;
   private name: string;
   private stopped = false;
@@ -68,8 +82,10 @@ export class AvahiResponder {
     const { name, port } = this.service;
     this.service = service;
     if (service.name === name && service.port === port) {
-      for (const [key, advertisement] of [...this.held]) {
-        this.guard(key, () => advertisement.updateTXTRecord(txtRdata(service.txt)));
+      const { dns_sd } = this.options.mdns;
+      const txt = txtRdata(service.txt);
+      for (const [key, { serviceRef }] of [...this.held]) {
+        this.guard(key, () => dns_sd.DNSServiceUpdateRecord(serviceRef, null, 0, txt, 0));
       }
       return;
     }
@@ -85,26 +101,36 @@ export class AvahiResponder {
   }
 
   private add(interfaceName: string): void {
-    const { mdns } = this.options;
+    const { MDNSService, dns_sd } = this.options.mdns;
     const { type, port, txt } = this.service;
     this.guard(interfaceName, () => {
-      // "_pilotlight._tcp": the package wants a dot at the end, or takes it for a name without protocol.
-      const advertisement = new mdns.Advertisement(
-        mdns.makeServiceType(`${type}.`),
+      const registration = new MDNSService();
+      registration.on("error", (error: Error) => {
+        if (this.held.get(interfaceName) === registration) this.fail(error.message);
+      });
+      dns_sd.DNSServiceRegister(
+        registration.serviceRef,
+        0,
+        // 0 would be all interfaces: it throws for a name that it does not know.
+        dns_sd.if_nametoindex(interfaceName),
+        this.name,
+        `${type}.`,
+        null,
+        null,
         port,
-        { name: this.name, networkInterface: interfaceName, txtRecord: txtRdata(txt) },
-        (error, service) => this.registered(interfaceName, error, service.name),
+        txtRdata(txt),
+        (_ref, _flags, errorCode, name) => {
+          if (this.held.get(interfaceName) === registration) this.registered(errorCode, name);
+        },
+        null,
       );
-      // The callback has had it already; without a listener it would end the process.
-      advertisement.on("error", () => undefined);
-      this.held.set(interfaceName, advertisement);
-      advertisement.start();
+      this.held.set(interfaceName, registration);
+      registration.start();
     });
   }
 
-  private registered(interfaceName: string, error: Error | undefined, name: string): void {
-    if (this.stopped || !this.held.has(interfaceName)) return;
-    if (error) this.fail(error.message);
+  private registered(errorCode: number, name: string): void {
+    if (errorCode !== 0) this.fail(`error ${errorCode}`);
     else if (name !== this.name) {
       this.name = name;
       this.options.renamed(name);
@@ -127,10 +153,10 @@ export class AvahiResponder {
   }
 
   private drop(key: string): void {
-    const advertisement = this.held.get(key);
+    const registration = this.held.get(key);
     this.held.delete(key);
     try {
-      advertisement?.stop();
+      registration?.stop();
     } catch {
       // Avahi is gone, and what it knew with it.
     }
