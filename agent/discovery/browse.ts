@@ -111,3 +111,26 @@ export function browse<T>(
     stop,
   };
 }
+
+/** Asks for agents for `patienceMs`, or until `enough` says that there are; what is on two interfaces is in the list twice. */
+export async function collectAgents(
+  host: MdnsHost,
+  patienceMs: number,
+  enough: (found: readonly FoundAgent[]) => boolean,
+  options: BrowseOptions = {},
+): Promise<readonly FoundAgent[]> {
+  let browsing: Browsing<FoundAgent> | undefined;
+  await new Promise<void>((resolve) => {
+    const cancel = host.clock.after(patienceMs, resolve);
+    const look = (): void => {
+      if (!enough(browsing?.all ?? [])) return;
+      cancel();
+      resolve();
+    };
+    options.signal?.addEventListener("abort", () => resolve(), { once: true });
+    browsing = browseAgents(host, options, { found: look, changed: look });
+  });
+  const found = browsing?.all ?? [];
+  await browsing?.stop();
+  return found;
+}
