@@ -45,13 +45,24 @@ export class VirtualSegment {
     const group = GROUPS.test(to);
     const packet = decode(octets);
     const { clock, heard } = this;
-    heard.push({ atMs: clock.now(), family, from: from.address, to: group ? undefined : to, packet });
+    heard.push({
+      atMs: clock.now(),
+      family,
+      from: from.address,
+      to: group ? undefined : to,
+      packet,
+    });
     this.deliver(octets, from, family, group ? undefined : to);
   }
 
   /** Octets by a host that keeps no rules. */
   inject(octets: Buffer, from: Partial<RemoteInfo> = {}, family: 4 | 6 = 4): void {
-    const sender = { address: "10.9.0.99", port: 5353, family: "IPv4" as const, size: octets.length };
+    const sender = {
+      address: "10.9.0.99",
+      port: 5353,
+      family: "IPv4" as const,
+      size: octets.length,
+    };
     this.deliver(octets, { ...sender, ...from }, family, undefined);
   }
 
@@ -66,12 +77,12 @@ export class VirtualSegment {
   }
 
   /** Lets time pass: the clock in small steps, and between them all that needs no more than promises. */
-  async run(ms: number): Promise<void> {
+  async run(ms: number, stepMs: number = STEP_MS): Promise<void> {
     const { clock } = this;
     const endMs = clock.now() + ms;
     do {
       await setImmediate();
-      clock.advance(Math.min(STEP_MS, endMs - clock.now()));
+      clock.advance(Math.min(stepMs, endMs - clock.now()));
       await setImmediate();
     } while (clock.now() < endMs);
   }

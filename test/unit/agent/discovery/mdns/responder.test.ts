@@ -24,7 +24,12 @@ interface Rig {
   readonly renamed: string[];
 }
 
-function rig(segment = new VirtualSegment(), address = "10.9.0.1/24", service = SERVICE, seed = 1): Rig {
+function rig(
+  segment = new VirtualSegment(),
+  address = "10.9.0.1/24",
+  service = SERVICE,
+  seed = 1,
+): Rig {
   const host = new VirtualMdnsHost(segment.clock, seed).plug("eth0", segment, address);
   const renamed: string[] = [];
   const responder = new Responder(service, {
@@ -75,7 +80,11 @@ describe("probing and announcing (RFC 6762 section 8)", () => {
       `ANY ${INSTANCE}`,
       `ANY ${HOST}`,
     ]);
-    expect(namesOf(packet?.authorities)).toEqual([`SRV ${INSTANCE}`, `TXT ${INSTANCE}`, `A ${HOST}`]);
+    expect(namesOf(packet?.authorities)).toEqual([
+      `SRV ${INSTANCE}`,
+      `TXT ${INSTANCE}`,
+      `A ${HOST}`,
+    ]);
     expect(packet?.authorities?.some((r) => "flush" in r && r.flush)).toBe(false);
     expect(said).toHaveLength(2);
     expect((said[0]?.atMs ?? 0) - (probes[2]?.atMs ?? 0)).toBe(250);
@@ -230,7 +239,8 @@ describe("answering (RFC 6762 section 6)", () => {
 
   it("sends at most 20 unicast answers a second, and none to another network", async () => {
     const { segment, host } = await established();
-    for (let i = 0; i < 100; i++) segment.say(ask(HOST, "A"), { address: "10.9.0.7", port: 40_000 });
+    for (let i = 0; i < 100; i++)
+      segment.say(ask(HOST, "A"), { address: "10.9.0.7", port: 40_000 });
     segment.say(ask(HOST, "A"), { address: "192.0.2.1", port: 40_000 });
     await segment.run(20);
     expect(segment.take()).toHaveLength(20);
@@ -283,7 +293,9 @@ describe("changes", () => {
     host.plug("eth1", other, "10.8.0.1/24");
     await segment.run(10_000);
     const said = other.take().filter(({ packet }) => packet.type === "response");
-    const addresses = said.flatMap(({ packet }) => packet.answers ?? []).filter((r) => r.type === "A");
+    const addresses = said
+      .flatMap(({ packet }) => packet.answers ?? [])
+      .filter((r) => r.type === "A");
     expect(new Set(addresses.map((r) => "data" in r && r.data))).toEqual(new Set(["10.8.0.1"]));
     expect(segment.take()).toEqual([]);
     host.plug("eth1", other);
@@ -321,12 +333,22 @@ describe("conflicts (RFC 6762 sections 8.2 and 9)", () => {
     const segment = new VirtualSegment();
     const first = rig(segment);
     await segment.run(5_000);
-    const second = rig(segment, "10.9.0.2/24", { ...SERVICE, fingerprint: "zzzz".padEnd(52, "a") }, 2);
+    const second = rig(
+      segment,
+      "10.9.0.2/24",
+      { ...SERVICE, fingerprint: "zzzz".padEnd(52, "a") },
+      2,
+    );
     await segment.run(5_000);
     expect(first.responder.instance).toBe("rack7");
     expect(second.responder.instance).toBe("rack7 (2)");
     expect(second.renamed).toEqual(["rack7 (2)"]);
-    const third = rig(segment, "10.9.0.3/24", { ...SERVICE, fingerprint: "yyyy".padEnd(52, "a") }, 3);
+    const third = rig(
+      segment,
+      "10.9.0.3/24",
+      { ...SERVICE, fingerprint: "yyyy".padEnd(52, "a") },
+      3,
+    );
     await segment.run(5_000);
     expect(third.responder.instance).toBe("rack7 (3)");
     segment.take();
@@ -340,13 +362,21 @@ describe("conflicts (RFC 6762 sections 8.2 and 9)", () => {
     ]);
   });
 
-  it.each([1, 2, 3, 4, 5])("of two that probe at once, one gets the name (seed %d)", async (seed) => {
-    const segment = new VirtualSegment();
-    const a = rig(segment, "10.9.0.1/24", SERVICE, seed);
-    const b = rig(segment, "10.9.0.2/24", { ...SERVICE, port: 7459, fingerprint: "zzzz".padEnd(52, "a") }, seed);
-    await segment.run(10_000);
-    expect([a.responder.instance, b.responder.instance].sort()).toEqual(["rack7", "rack7 (2)"]);
-  });
+  it.each([1, 2, 3, 4, 5])(
+    "of two that probe at once, one gets the name (seed %d)",
+    async (seed) => {
+      const segment = new VirtualSegment();
+      const a = rig(segment, "10.9.0.1/24", SERVICE, seed);
+      const b = rig(
+        segment,
+        "10.9.0.2/24",
+        { ...SERVICE, port: 7459, fingerprint: "zzzz".padEnd(52, "a") },
+        seed,
+      );
+      await segment.run(10_000);
+      expect([a.responder.instance, b.responder.instance].sort()).toEqual(["rack7", "rack7 (2)"]);
+    },
+  );
 
   it("a host name that is taken gets a number, and the instance keeps its name", async () => {
     const { segment, responder, renamed } = rig();
@@ -364,7 +394,10 @@ describe("conflicts (RFC 6762 sections 8.2 and 9)", () => {
   it("a name that somebody claims later is probed for again, and kept when nobody stands behind the claim", async () => {
     const { segment, responder } = await established();
     const srv = { priority: 0, weight: 0, port: 1, target: "other.local" };
-    segment.say({ type: "response", answers: [{ type: "SRV", name: INSTANCE, ttl: 120, data: srv }] });
+    segment.say({
+      type: "response",
+      answers: [{ type: "SRV", name: INSTANCE, ttl: 120, data: srv }],
+    });
     await segment.run(3_000);
     const probes = segment.take().filter(({ packet }) => packet.type === "query");
     expect(probes).toHaveLength(3);
@@ -380,7 +413,10 @@ describe("conflicts (RFC 6762 sections 8.2 and 9)", () => {
       authorities: [{ type: "SRV", name: INSTANCE, ttl: 120, data: srv }],
     });
     await segment.run(15);
-    expect(namesOf(segment.take()[0]?.packet.answers)).toEqual([`SRV ${INSTANCE}`, `TXT ${INSTANCE}`]);
+    expect(namesOf(segment.take()[0]?.packet.answers)).toEqual([
+      `SRV ${INSTANCE}`,
+      `TXT ${INSTANCE}`,
+    ]);
   });
 
   it("after 15 conflicts in 10 s it waits 5 s before each attempt", async () => {
@@ -402,7 +438,12 @@ describe("conflicts (RFC 6762 sections 8.2 and 9)", () => {
 
   it("two of its interfaces in one network are no conflict", async () => {
     const segment = new VirtualSegment();
-    const host = new VirtualMdnsHost(segment.clock).plug("eth0", segment, "10.9.0.1/24", "fe80::1/64");
+    const host = new VirtualMdnsHost(segment.clock).plug(
+      "eth0",
+      segment,
+      "10.9.0.1/24",
+      "fe80::1/64",
+    );
     host.plug("wlan0", segment, "10.9.0.2/24", "fe80::2/64");
     const renamed: string[] = [];
     const responder = new Responder(SERVICE, {
