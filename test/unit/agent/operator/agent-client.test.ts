@@ -11,6 +11,7 @@ import { sealSign1 } from "../../../../agent/cose/sign1.ts";
 import type { AgentError } from "../../../../agent/errors.ts";
 import { generateKey } from "../../../../agent/identity/ed25519.ts";
 import { AgentClient, type AgentClientInput } from "../../../../agent/operator/agent-client.ts";
+import { failureOf } from "../../../support/agent-errors.ts";
 import { Authority } from "../../../support/certificates.ts";
 import { FakeAgent, identityOf, statusOf } from "../../../support/fake-agent.ts";
 
@@ -30,13 +31,8 @@ async function connect(
   return client;
 }
 
-async function failure(promise: Promise<unknown>): Promise<AgentError> {
-  return promise.then(
-    (value) => {
-      throw new Error(`it succeeded: ${JSON.stringify(value)}`);
-    },
-    (error: AgentError) => error,
-  );
+function failure(promise: Promise<unknown>): Promise<AgentError> {
+  return failureOf(() => promise);
 }
 
 /** Answers a reading request with what `make` gives, whatever it asks. */

@@ -1,13 +1,14 @@
 import path from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { FoundAgent } from "../../../../agent/discovery/services.ts";
-import { AgentError } from "../../../../agent/errors.ts";
+import type { AgentError } from "../../../../agent/errors.ts";
 import { generateKey } from "../../../../agent/identity/ed25519.ts";
 import { addressText, parseAddress } from "../../../../agent/operator/address.ts";
 import { AgentClient } from "../../../../agent/operator/agent-client.ts";
 import { AgentFinder } from "../../../../agent/operator/find-agents.ts";
 import { OperatorHome } from "../../../../agent/operator/home.ts";
 import { KnownAgents } from "../../../../agent/operator/known-agents.ts";
+import { failureOf } from "../../../support/agent-errors.ts";
 import { FakeAgent } from "../../../support/fake-agent.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
 
@@ -61,16 +62,7 @@ function rig(): Rig {
       onTestFinished(() => client.close());
       return client;
     },
-    failure: (target) =>
-      made.finder.open(target).then(
-        () => {
-          throw new Error("it succeeded");
-        },
-        (error: unknown) => {
-          if (error instanceof AgentError) return error;
-          throw error;
-        },
-      ),
+    failure: (target) => failureOf(() => made.finder.open(target)),
   };
   return made;
 }

@@ -5,19 +5,10 @@ import { AgentError } from "../../../../agent/errors.ts";
 import { parsePublicKey } from "../../../../agent/identity/public-key-text.ts";
 import { OperatorHome } from "../../../../agent/operator/home.ts";
 import { Keyring, makeKey, publicKeyLines } from "../../../../agent/operator/keyring.ts";
+import { failureOf } from "../../../support/agent-errors.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
 
 const nobody = (): Promise<undefined> => Promise.resolve(undefined);
-
-async function failure(work: () => unknown): Promise<AgentError> {
-  try {
-    await work();
-  } catch (error) {
-    if (error instanceof AgentError) return error;
-    throw error;
-  }
-  throw new Error("it succeeded");
-}
 
 function home(): OperatorHome {
   return new OperatorHome(path.join(tempDir(), "home"));
@@ -39,7 +30,7 @@ describe("Keyring", () => {
   it("does not lose a key without being told to", async () => {
     const at = home();
     const { key } = await makeKey({ home: at, ...EVA });
-    expect(await failure(() => makeKey({ home: at, ...EVA }))).toMatchObject({ code: "E_KEY" });
+    expect(await failureOf(() => makeKey({ home: at, ...EVA }))).toMatchObject({ code: "E_KEY" });
     const keyring = new Keyring({ home: at, env: {}, ask: nobody });
     expect((await keyring.key()).publicKey).toEqual(key.publicKey);
     const other = await makeKey({ home: at, ...EVA, force: true });
@@ -67,7 +58,7 @@ describe("Keyring", () => {
     const env = { PILOTLIGHT_PASSPHRASE_FILE: file };
     await new Keyring({ home: at, env, ask: nobody }).key();
     chmodSync(file, 0o644);
-    expect(await failure(() => new Keyring({ home: at, env, ask: nobody }).key())).toMatchObject({
+    expect(await failureOf(() => new Keyring({ home: at, env, ask: nobody }).key())).toMatchObject({
       code: "E_KEY",
       message: expect.stringContaining("others may read it"),
     });
@@ -76,11 +67,11 @@ describe("Keyring", () => {
   it("says what is wrong with a key, and nothing of what is in it", async () => {
     const at = home();
     const open = (file?: string): Promise<AgentError> =>
-      failure(() => new Keyring({ home: at, file, env: {}, ask: nobody }).key());
+      failureOf(() => new Keyring({ home: at, file, env: {}, ask: nobody }).key());
     expect(await open()).toMatchObject({ code: "E_KEY", cure: expect.stringContaining("keygen") });
     await makeKey({ home: at, ...EVA, passphrase: "x" });
     expect(await open()).toMatchObject({ cure: expect.stringContaining("PASSPHRASE_FILE") });
-    const wrong = await failure(() =>
+    const wrong = await failureOf(() =>
       new Keyring({ home: at, env: {}, ask: () => Promise.resolve("y") }).key(),
     );
     expect(wrong).toMatchObject({ code: "E_KEY", message: expect.stringContaining("wrong") });
@@ -97,7 +88,7 @@ describe("Keyring", () => {
     const answers = ["a", "b", "c", "c"];
     const ask = (): Promise<string | undefined> => Promise.resolve(answers.shift());
     const keyring = new Keyring({ home: home(), env: {}, ask });
-    expect(await failure(() => keyring.newPassphrase())).toMatchObject({ code: "E_KEY" });
+    expect(await failureOf(() => keyring.newPassphrase())).toMatchObject({ code: "E_KEY" });
     expect(await keyring.newPassphrase()).toBe("c");
   });
 

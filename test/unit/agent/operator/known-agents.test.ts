@@ -1,10 +1,10 @@
 import { chmodSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { AgentError } from "../../../../agent/errors.ts";
 import { generateKey } from "../../../../agent/identity/ed25519.ts";
 import { OperatorHome, operatorHome } from "../../../../agent/operator/home.ts";
 import { KnownAgents, type Met } from "../../../../agent/operator/known-agents.ts";
+import { failureOf } from "../../../support/agent-errors.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
 
 const RACK7 = generateKey().publicKey.fingerprint;
@@ -19,16 +19,6 @@ function open(): { home: OperatorHome; known: KnownAgents; clock: { nowMs: numbe
   const home = new OperatorHome(path.join(tempDir(), "home"));
   const clock = { nowMs: FIRST_MS };
   return { home, known: new KnownAgents(home, () => clock.nowMs), clock };
-}
-
-async function failure(work: () => unknown): Promise<AgentError> {
-  try {
-    await work();
-  } catch (error) {
-    if (error instanceof AgentError) return error;
-    throw error;
-  }
-  throw new Error("it succeeded");
 }
 
 describe("KnownAgents", () => {
@@ -65,7 +55,7 @@ describe("KnownAgents", () => {
     const { home, known } = open();
     await known.meet(met());
     const before = readFileSync(home.file("known-agents.yaml"), "utf8");
-    const error = await failure(() =>
+    const error = await failureOf(() =>
       known.meet(met({ fingerprint: OTHER, address: "10.0.0.9:7458" })),
     );
     expect(error.code).toBe("E_IDENTITY");
@@ -74,7 +64,7 @@ describe("KnownAgents", () => {
     }
     expect(error.cure).toContain("pilotlight trust forget rack7");
     expect(
-      await failure(() => known.look(met({ fingerprint: OTHER, asked: "RACK7" }))),
+      await failureOf(() => known.look(met({ fingerprint: OTHER, asked: "RACK7" }))),
     ).toMatchObject({
       code: "E_IDENTITY",
     });
@@ -85,7 +75,7 @@ describe("KnownAgents", () => {
     const { known } = open();
     await known.meet(met());
     const there = { name: "x", fingerprint: OTHER, asked: "" };
-    expect(await failure(() => known.meet(met(there)))).toMatchObject({ code: "E_IDENTITY" });
+    expect(await failureOf(() => known.meet(met(there)))).toMatchObject({ code: "E_IDENTITY" });
     await known.meet(met({ ...there, address: "10.0.0.8:7458" }));
     expect(await known.meet(met(there))).toMatchObject({ first: false });
   });
@@ -101,7 +91,7 @@ describe("KnownAgents", () => {
     });
     const again = await known.meet({ ...twin, asked: "rack7 (2)" });
     expect(again).toEqual({ first: false, agent: expect.objectContaining({ name: "rack7 (2)" }) });
-    expect(await failure(() => known.meet({ ...twin, asked: "rack7" }))).toMatchObject({
+    expect(await failureOf(() => known.meet({ ...twin, asked: "rack7" }))).toMatchObject({
       code: "E_IDENTITY",
     });
   });
@@ -167,7 +157,7 @@ describe("KnownAgents", () => {
   ])("never goes on with a file of %s as if nobody had been met", async (_, text, why) => {
     const { home, known } = open();
     await home.write("known-agents.yaml", text);
-    const error = await failure(() => known.meet(met()));
+    const error = await failureOf(() => known.meet(met()));
     expect([error.code, error.message]).toEqual(["E_KEY", expect.stringContaining(why)]);
     expect(readFileSync(home.file("known-agents.yaml"), "utf8")).toBe(text);
   });
@@ -186,25 +176,27 @@ describe("OperatorHome", () => {
     expect(home.read("a", true)).toBe("text");
     chmodSync(home.file("a"), 0o640);
     expect(home.read("a")).toBe("text");
-    expect(await failure(() => home.read("a", true))).toMatchObject({
+    expect(await failureOf(() => home.read("a", true))).toMatchObject({
       code: "E_KEY",
       cure: expect.stringContaining("chmod 600"),
     });
     chmodSync(home.file("a"), 0o620);
-    expect(await failure(() => home.read("a"))).toMatchObject({ code: "E_KEY" });
+    expect(await failureOf(() => home.read("a"))).toMatchObject({ code: "E_KEY" });
     chmodSync(home.dir, 0o777);
-    expect(await failure(() => home.write("b", ""))).toMatchObject({ code: "E_KEY" });
+    expect(await failureOf(() => home.write("b", ""))).toMatchObject({ code: "E_KEY" });
   });
 
   it("says why it cannot be used", async () => {
     const dir = tempDir({ file: "" });
     const home = new OperatorHome(path.join(dir, "file", "below"));
     expect(home.read("a")).toBeUndefined();
-    expect(await failure(() => home.write("a", ""))).toMatchObject({
+    expect(await failureOf(() => home.write("a", ""))).toMatchObject({
       code: "E_KEY",
       cure: expect.stringContaining("$PILOTLIGHT_HOME"),
     });
-    expect(await failure(() => new OperatorHome("/").read("dev"))).toMatchObject({ code: "E_KEY" });
+    expect(await failureOf(() => new OperatorHome("/").read("dev"))).toMatchObject({
+      code: "E_KEY",
+    });
   });
 
   it("does not wait for a lock that a killed command left behind", async () => {
