@@ -29,3 +29,15 @@ function expected(code: ErrorCode, thrown: unknown): AgentError {
   expect(error.code).toBe(code);
   return error;
 }
+
+/** The AgentError that `action` throws or rejects with, whatever its code. */
+export async function failureOf(action: () => unknown): Promise<AgentError> {
+  let thrown: unknown;
+  try {
+    await action();
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toBeInstanceOf(AgentError);
+  return thrown as AgentError;
+}

@@ -8,8 +8,9 @@ import type { ObjectVersion } from "../../assets/stores/source.ts";
 import { AgentError } from "../../errors.ts";
 import { octetsText } from "../../log/timeline.ts";
 import { wantsColour } from "../lab/paint.ts";
+import { print, printJson } from "../print.ts";
 import { barLine, LiveLines } from "../progress-bar.ts";
-import { type CacheContext, type CacheOptions, print, printJson, withCache } from "./context.ts";
+import { type CacheContext, type CacheOptions, withCache } from "./context.ts";
 import { siteLines } from "./site-lines.ts";
 
 const PIECE_LEN = 256 * 1024;

@@ -63,13 +63,3 @@ export async function withCache<T>(
     await cache.close();
   }
 }
-
-/** One JSON object as one line. */
-export function printJson({ host }: Pick<CacheContext, "host">, value: unknown): void {
-  host.stdout.write(`${JSON.stringify(value)}\n`);
-}
-
-/** Lines for people. */
-export function print({ host }: Pick<CacheContext, "host">, lines: readonly string[]): void {
-  if (lines.length > 0) host.stdout.write(`${lines.join("\n")}\n`);
-}

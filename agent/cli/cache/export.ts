@@ -12,10 +12,11 @@ import { AgentError } from "../../errors.ts";
 import { octetsText } from "../../log/timeline.ts";
 import { openDatabase } from "../../state/database.ts";
 import { wantsColour } from "../lab/paint.ts";
+import { print, printJson } from "../print.ts";
 import { barLine, LiveLines } from "../progress-bar.ts";
+import { count } from "../words.ts";
 import { recordsOf, servedVersion, shortDigest } from "./choose.ts";
-import { type CacheContext, type CacheOptions, print, printJson, withCache } from "./context.ts";
-import { count } from "./words.ts";
+import { type CacheContext, type CacheOptions, withCache } from "./context.ts";
 
 const PIECE_LEN = 256 * 1024;
 

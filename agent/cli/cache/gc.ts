@@ -1,5 +1,6 @@
 import { octetsText } from "../../log/timeline.ts";
-import { type CacheContext, type CacheOptions, print, printJson, withCache } from "./context.ts";
+import { print, printJson } from "../print.ts";
+import { type CacheContext, type CacheOptions, withCache } from "./context.ts";
 
 /**
  * `pilotlight cache gc`: removes what no record refers to.

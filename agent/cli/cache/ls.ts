@@ -1,9 +1,10 @@
 import { octetsText } from "../../log/timeline.ts";
-import { paint, wantsColour } from "../lab/paint.ts";
+import { paint, type Style, wantsColour } from "../lab/paint.ts";
+import { print, printJson } from "../print.ts";
+import { ageText, timeText, wrapped } from "../words.ts";
 import { shortDigest } from "./choose.ts";
-import { type CacheContext, type CacheOptions, print, printJson, withCache } from "./context.ts";
+import { type CacheContext, type CacheOptions, withCache } from "./context.ts";
 import { type Row, rowsOf } from "./rows.ts";
-import { ageText, styleOf, timeText, wrapped } from "./words.ts";
 
 const COLUMNS = 80;
 const LONGEST_NAME = 34;
@@ -83,4 +84,11 @@ function detailLines(row: Row): readonly string[] {
   if (error) say(`${error.code} since ${timeText(error.sinceMs)}: ${error.message}. ${error.cure}`);
   if (stale) say(`stale since ${timeText(stale.sinceMs)}: ${stale.code}: ${stale.message}`);
   return lines;
+}
+
+/** How a state of an asset is painted. */
+function styleOf(state: string): Style {
+  if (state === "served" || state === "held") return "good";
+  if (state === "refused" || state === "failed" || state === "lost") return "bad";
+  return "dim";
 }

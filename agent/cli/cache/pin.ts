@@ -1,8 +1,9 @@
 import type { DiskCache } from "../../assets/cache/disk-cache.ts";
 import type { AssetRecord, VersionRecord } from "../../assets/cache/records.ts";
 import { AgentError } from "../../errors.ts";
+import { print, printJson } from "../print.ts";
 import { recordOf, servedVersion, shortDigest, versionBy } from "./choose.ts";
-import { type CacheContext, type CacheOptions, print, printJson, withCache } from "./context.ts";
+import { type CacheContext, type CacheOptions, withCache } from "./context.ts";
 
 export interface PinOptions extends CacheOptions {
   readonly release?: true;

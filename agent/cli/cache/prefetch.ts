@@ -3,16 +3,9 @@ import { specOf } from "../../control/asset-control.ts";
 import { AgentError } from "../../errors.ts";
 import { loadSite } from "../../site/load.ts";
 import type { Site } from "../../site/site.ts";
+import { print, printJson } from "../print.ts";
 import { packageVersion } from "../version.ts";
-import {
-  budgetsHere,
-  type CacheContext,
-  type CacheOptions,
-  FAILED,
-  print,
-  printJson,
-  withCache,
-} from "./context.ts";
+import { budgetsHere, type CacheContext, type CacheOptions, FAILED, withCache } from "./context.ts";
 import { type Following, follow, type Outcome, outcomeLines } from "./follow.ts";
 import { ownKeeper } from "./own-keeper.ts";
 

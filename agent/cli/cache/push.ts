@@ -10,10 +10,11 @@ import { AgentError } from "../../errors.ts";
 import { octetsText } from "../../log/timeline.ts";
 import type { CommandHost } from "../host.ts";
 import { wantsColour } from "../lab/paint.ts";
+import { print, printJson } from "../print.ts";
 import { barLine, LiveLines } from "../progress-bar.ts";
 import { packageVersion } from "../version.ts";
 import { recordOf, servedVersion, shortDigest } from "./choose.ts";
-import { cacheContext, print, printJson, withCache } from "./context.ts";
+import { cacheContext, withCache } from "./context.ts";
 import { type PushTarget, pushTarget } from "./push-target.ts";
 import { assetName, type SiteLine, siteLines } from "./site-lines.ts";
 

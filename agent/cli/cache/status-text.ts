@@ -4,8 +4,8 @@ import type { AgentAssets } from "../../control/asset-status.ts";
 import { octetsText } from "../../log/timeline.ts";
 import type { Cell } from "../lab/paint.ts";
 import { bar, barLine } from "../progress-bar.ts";
+import { count, durationText, timeText, wrapped } from "../words.ts";
 import { shortDigest } from "./choose.ts";
-import { count, durationText, timeText, wrapped } from "./words.ts";
 
 const BAR_WIDTH = 24;
 /** Assets that are named in each list; the rest is counted. */

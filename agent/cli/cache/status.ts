@@ -1,8 +1,9 @@
 import { setTimeout as later } from "node:timers/promises";
 import { AgentError } from "../../errors.ts";
 import { paint, wantsColour } from "../lab/paint.ts";
+import { print, printJson } from "../print.ts";
 import { LiveLines } from "../progress-bar.ts";
-import { type CacheContext, type CacheOptions, print, printJson, withCache } from "./context.ts";
+import { type CacheContext, type CacheOptions, withCache } from "./context.ts";
 import { type StatusView, statusCells } from "./status-text.ts";
 
 const COLUMNS = 80;

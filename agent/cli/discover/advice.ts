@@ -1,4 +1,4 @@
-import { wrapped } from "../cache/words.ts";
+import { wrapped } from "../words.ts";
 
 const COLUMNS = 80;
 

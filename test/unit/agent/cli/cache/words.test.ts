@@ -4,7 +4,7 @@ import { outcomeOf } from "../../../../../agent/cli/cache/follow.ts";
 import { rowLines } from "../../../../../agent/cli/cache/ls.ts";
 import { assetName, siteLines } from "../../../../../agent/cli/cache/site-lines.ts";
 import { statusCells } from "../../../../../agent/cli/cache/status-text.ts";
-import { ageText, durationText, wrapped } from "../../../../../agent/cli/cache/words.ts";
+import { ageText, durationText, wrapped } from "../../../../../agent/cli/words.ts";
 import { parseSite } from "../../../../../agent/site/load.ts";
 
 const SINCE = Date.UTC(2026, 10, 21, 13, 0, 0);

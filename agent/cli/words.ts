@@ -1,5 +1,3 @@
-import type { Style } from "../lab/paint.ts";
-
 const MINUTE_S = 60;
 const HOUR_S = 60 * MINUTE_S;
 const DAY_S = 24 * HOUR_S;
@@ -26,13 +24,6 @@ export function timeText(ms: number): string {
 /** "1 file", "2 files". */
 export function count(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? "" : "s"}`;
-}
-
-/** How a state of an asset is painted. */
-export function styleOf(state: string): Style {
-  if (state === "served" || state === "held") return "good";
-  if (state === "refused" || state === "failed" || state === "lost") return "bad";
-  return "dim";
 }
 
 /** Text broken at blanks into lines of at most `width` columns; later lines are indented as much as `indent` says. */
