@@ -1,0 +1,53 @@
+import type { Bundle } from "../../bundle/bundle.ts";
+import type { SigningKey } from "../../identity/keys.ts";
+import type { Clock } from "../../link/clock.ts";
+import type { AgentConnection } from "../../operator/connection.ts";
+import type { CommandHost } from "../host.ts";
+
+/** Exit status of a command of which a part failed. */
+export const FAILED = 1;
+
+/** What all commands take that steer agents from elsewhere. */
+export interface SteerOptions {
+  /** File of the operator's key. */
+  readonly key?: string;
+  readonly json?: true;
+}
+
+/** An agent that the operator has met before. */
+export interface MetAgent {
+  readonly name: string;
+  /** Of its identity key: 52 characters. */
+  readonly fingerprint: string;
+}
+
+/** A site with everything that has to travel with it, by names relative to its folder. */
+export interface PackedSite {
+  /** The key `site:`. */
+  readonly site: string;
+  /** Name of the site file in `files`. */
+  readonly main: string;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What steering an agent takes of the operator's own host. Every promise rejects with AgentError. */
+export interface Steering {
+  readonly host: CommandHost;
+  /** For probations and progress. */
+  readonly clock: Clock;
+  /** Milliseconds since 1970: serial numbers and dates come from it. */
+  readonly wallMs: () => number;
+  /** The operator's key, asked for its passphrase once. */
+  readonly key: () => Promise<SigningKey>;
+  /** Agents whose keys are pinned. */
+  readonly met: () => readonly MetAgent[];
+  /** `agent`: an instance name, an address with or without a port, or the beginning of a fingerprint. */
+  readonly connect: (agent: string) => Promise<AgentConnection>;
+  readonly packSite: (file: string) => Promise<PackedSite>;
+  readonly sealBundle: (bundle: Bundle, key: SigningKey) => Uint8Array;
+  /** Asks for a yes on the terminal; undefined when there is none. */
+  readonly ask: (question: string) => Promise<boolean | undefined>;
+}
+
+/** Made when a command runs, and not for every `pilotlight`. */
+export type OpenSteering = (host: CommandHost, options: SteerOptions) => Promise<Steering>;
