@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { PassThrough } from "node:stream";
@@ -15,6 +15,7 @@ import type {
   Verbs,
 } from "../../agent/control/messages.ts";
 import { AgentError } from "../../agent/errors.ts";
+import { generateKey, type PrivateKey } from "../../agent/identity/ed25519.ts";
 import type { AgentConnection } from "../../agent/operator/connection.ts";
 import { loadSite } from "../../agent/site/load.ts";
 import { siteChanges } from "../../agent/site/site-changes.ts";
@@ -282,7 +283,7 @@ export class FakeRack {
   /** What the operator says; undefined: there is no terminal. */
   says: boolean | undefined = true;
   wallMs: number = NOW_MS;
-  readonly signer: string = randomBytes(8).toString("hex");
+  readonly key: PrivateKey = generateKey();
   private stop: () => void = () => {};
 
   constructor(...names: readonly string[]) {
@@ -364,11 +365,7 @@ export class FakeRack {
       host,
       clock: this.clock,
       wallMs: () => this.wallMs,
-      key: () =>
-        Promise.resolve({
-          publicKey: { octets: new Uint8Array(32), fingerprint: this.signer },
-          sign: () => new Uint8Array(64),
-        }),
+      key: () => Promise.resolve(this.key),
       met: () => [...this.agents.values()].map(({ name, fingerprint }) => ({ name, fingerprint })),
       connect: async (asked) => {
         await setImmediate();
@@ -390,7 +387,7 @@ export class FakeRack {
 
   private sealBundle(bundle: Bundle): Uint8Array {
     return encode({
-      signer: this.signer,
+      signer: this.key.publicKey.fingerprint,
       bundle: { ...bundle, files: Object.fromEntries(bundle.files) },
     });
   }

@@ -1,8 +1,9 @@
 import { Command } from "commander";
 import { replaceFile } from "../../state/replace-file.ts";
 import type { CommandHost } from "../host.ts";
-import { probationArgument, serialArgument } from "./arguments.ts";
+import { portArgument, probationArgument, serialArgument } from "./arguments.ts";
 import type { BundleFileOptions } from "./bundle-file.ts";
+import type { Publishing, PublishOptions } from "./publish.ts";
 import type { PullOptions } from "./pull.ts";
 import type { RollbackOptions } from "./rollback.ts";
 import type { OpenSteering, SteerOptions } from "./steering.ts";
@@ -109,5 +110,31 @@ export function rollbackCommand(host: CommandHost, open: OpenSteering): Command 
     .action(async (agent: string, options: RollbackOptions) => {
       const { rollback } = await import("./rollback.ts");
       await rollback(await open(host, options), agent, options);
+    });
+}
+
+/** Made when the command runs. */
+export type OpenPublishing = (host: CommandHost, options: SteerOptions) => Promise<Publishing>;
+
+/** `pilotlight publish`. */
+export function publishCommand(host: CommandHost, open: OpenPublishing): Command {
+  const each = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+  return common(new Command("publish"), [
+    "pilotlight publish site.yaml --for rack7",
+    "pilotlight publish blank.yaml --any --interface eth0",
+    "pilotlight publish a.yaml b.yaml --for rack7=a.yaml --for rack8=b.yaml",
+  ])
+    .description(
+      "Give agents that look for a configuration the one that is meant for them. Without --for and --any an agent gets the site that has its name.",
+    )
+    .argument("<site...>", "site files; they are signed anew when they change")
+    .option("--for <agent>", "who gets it; of several sites AGENT=SITE (repeatable)", each, [])
+    .option("--any", "every agent that trusts your key gets it")
+    .option("--interface <name>", "only on this interface")
+    .option("--port <number>", "TCP port (default: 7459)", portArgument)
+    .option("--once", "stop when everybody who is meant has fetched it")
+    .action(async (files: string[], options: PublishOptions) => {
+      const { publish } = await import("./publish.ts");
+      await publish(await open(host, options), files, options);
     });
 }

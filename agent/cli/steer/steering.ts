@@ -1,4 +1,5 @@
 import type { Bundle } from "../../bundle/bundle.ts";
+import type { PrivateKey } from "../../identity/ed25519.ts";
 import type { SigningKey } from "../../identity/keys.ts";
 import type { Clock } from "../../link/clock.ts";
 import type { AgentConnection } from "../../operator/connection.ts";
@@ -38,7 +39,7 @@ export interface Steering {
   /** Milliseconds since 1970: serial numbers and dates come from it. */
   readonly wallMs: () => number;
   /** The operator's key, asked for its passphrase once. */
-  readonly key: () => Promise<SigningKey>;
+  readonly key: () => Promise<PrivateKey>;
   /** Agents whose keys are pinned. */
   readonly met: () => readonly MetAgent[];
   /** `agent`: an instance name, an address with or without a port, or the beginning of a fingerprint. */
