@@ -1,4 +1,5 @@
 import { isFingerprint } from "../identity/fingerprint.ts";
+import { printable } from "../log/printable.ts";
 import { quote } from "../site/wording.ts";
 import type { Bundle, Targets } from "./bundle.ts";
 
@@ -32,7 +33,12 @@ export function bundleFault(bundle: Bundle): string | undefined {
   }
   const fault = targetsFault(targets) ?? filesFault(files);
   if (fault !== undefined) return fault;
-  return files.has(main) ? undefined : `its site file ${quote(main)} is not in it`;
+  return files.has(main) ? undefined : `its site file ${shown(main)} is not in it`;
+}
+
+/** A text that a bundle has, in quotes, with nothing in it that a terminal would follow. */
+export function shown(text: string): string {
+  return quote(printable(text));
 }
 
 /** Why a path cannot stand in a bundle, in words. Undefined: it can. */
@@ -58,18 +64,18 @@ function filesFault(files: ReadonlyMap<string, Uint8Array>): string | undefined 
   const seen = new Map<string, "file" | "folder">();
   for (const [path, octets] of files) {
     const fault = pathFault(path);
-    if (fault !== undefined) return `the path ${quote(path)}: ${fault}`;
-    if (octets.length > MAX_FILE) return `${quote(path)} is larger than 1 MiB`;
+    if (fault !== undefined) return `the path ${shown(path)}: ${fault}`;
+    if (octets.length > MAX_FILE) return `${shown(path)} is larger than 1 MiB`;
     const parts = folded(path).split("/");
     for (let n = 1; n < parts.length; n++) {
       const folder = parts.slice(0, n).join("/");
-      if (seen.get(folder) === "file") return `${quote(path)} needs a folder where a file is`;
+      if (seen.get(folder) === "file") return `${shown(path)} needs a folder where a file is`;
       seen.set(folder, "folder");
     }
     const other = seen.get(folded(path));
-    if (other === "folder") return `${quote(path)} is a file where another needs a folder`;
+    if (other === "folder") return `${shown(path)} is a file where another needs a folder`;
     if (other === "file")
-      return `two paths differ from ${quote(path)} in case alone, or not at all`;
+      return `two paths differ from ${shown(path)} in case alone, or not at all`;
     seen.set(folded(path), "file");
   }
   return undefined;
@@ -84,7 +90,7 @@ function targetsFault({ any, agents = [], names = [] }: Targets): string | undef
   const bad = names.find(
     (name) => name === "" || octetsOf(name) > MAX_INSTANCE_NAME || isUnprintable(name),
   );
-  return bad === undefined ? undefined : `it is for an agent whose name is none: ${quote(bad)}`;
+  return bad === undefined ? undefined : `it is for an agent whose name is none: ${shown(bad)}`;
 }
 
 function folded(path: string): string {

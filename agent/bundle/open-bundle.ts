@@ -15,6 +15,7 @@ import {
   MAX_PATH,
   MAX_SITE_NAME,
   MAX_TARGETS,
+  shown,
 } from "./bundle-rules.ts";
 
 /** Fields of a bundle, and the octets of the longest one's name. */
@@ -116,7 +117,7 @@ function readField(reader: CborReader, name: string, into: Fields): void {
       into.signer = reader.bytes(KEY_LEN);
       return;
     default:
-      throw new CborMismatch(`it has a field ${JSON.stringify(name)}`);
+      throw new CborMismatch(`it has a field ${shown(name)}`);
   }
 }
 
@@ -131,7 +132,7 @@ function readTargets(reader: CborReader): Targets {
     if (name === "any") targets.any = reader.bool();
     else if (name === "agents") targets.agents = readTexts(reader, FINGERPRINT_LEN);
     else if (name === "names") targets.names = readTexts(reader, MAX_INSTANCE_NAME);
-    else throw new CborMismatch(`its targets have a field ${JSON.stringify(name)}`);
+    else throw new CborMismatch(`its targets have a field ${shown(name)}`);
   });
   return targets;
 }

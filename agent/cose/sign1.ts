@@ -3,6 +3,7 @@ import { AgentError } from "../errors.ts";
 import { verifySignature } from "../identity/ed25519.ts";
 import { base32, keyDigest } from "../identity/fingerprint.ts";
 import type { PublicKey, SigningKey } from "../identity/keys.ts";
+import { printable } from "../log/printable.ts";
 import { CborMismatch, CborReader } from "./cbor-reader.ts";
 import { ARRAY, BYTES, cborHead, encodeCbor, TAG } from "./cbor-writer.ts";
 import type { Purpose } from "./purposes.ts";
@@ -74,7 +75,7 @@ export function openSign1(octets: Uint8Array, purpose: Partial<Purpose> = {}): O
     throw new AgentError("E_PROTOCOL", `not a signed message: ${cause.message}`, { cause });
   }
   if (purpose.contentType !== undefined && opened.contentType !== purpose.contentType) {
-    const found = JSON.stringify(opened.contentType);
+    const found = JSON.stringify(printable(opened.contentType));
     throw new AgentError(
       "E_PROTOCOL",
       `a signed message is of type ${found} and not ${purpose.contentType}`,
