@@ -41,7 +41,8 @@ export type ErrorCode =
   | "E_BUSY"
   | "E_UNREACHABLE"
   | "E_IDENTITY"
-  | "E_DISCOVERY";
+  | "E_DISCOVERY"
+  | "E_BUG";
 
 /** What a code means, and what the operator does about it. */
 export interface ErrorEntry {
@@ -222,6 +223,10 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   E_DISCOVERY: {
     title: "Nothing can be announced or found by mDNS here.",
     cure: "Check that the interface is up and does multicast, and that a firewall lets UDP port 5353 through.",
+  },
+  E_BUG: {
+    title: "The agent met a mistake of its own.",
+    cure: "Its log says more; please report those lines.",
   },
 };
 

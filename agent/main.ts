@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { cacheCommand } from "./cli/cache/command.ts";
 import { checkCommand } from "./cli/check.ts";
 import { decodeCommand } from "./cli/decode.ts";
+import { discoverCommand } from "./cli/discover/command.ts";
 import type { CommandHost } from "./cli/host.ts";
 import { labCommand } from "./cli/lab/command.ts";
 import { replayCommand } from "./cli/replay.ts";
@@ -43,6 +44,7 @@ const program = new Command("pilotlight")
   .addCommand(serveCommand(host))
   .addCommand(checkCommand(host))
   .addCommand(cacheCommand(host))
+  .addCommand(discoverCommand(host))
   .addCommand(simCommand(host))
   .addCommand(labCommand(host))
   .addCommand(decodeCommand(host))

@@ -17,6 +17,14 @@ export const Status = {
   BadChecksum: 7,
   /** More items than the protocol's limit, or than this codec is prepared to walk. */
   TooMany: 8,
+  /** Nested deeper than the limit. */
+  TooDeep: 9,
+  /** Something is there twice that may be there once. */
+  Duplicate: 10,
+  /** Another form than the one that the protocol allows for this value. */
+  NotCanonical: 11,
+  /** Octets follow the end of the message. */
+  Trailing: 12,
 } as const;
 
 export type Status = (typeof Status)[keyof typeof Status];
@@ -31,6 +39,10 @@ const NAMES: readonly string[] = [
   "bad-text",
   "bad-checksum",
   "too-many",
+  "too-deep",
+  "duplicate",
+  "not-canonical",
+  "trailing",
 ];
 
 /** The status in kebab-case, as counters and `decode` print it. */

@@ -1,11 +1,12 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ALLOCATION_GATE, octetsPerOperation } from "../../support/allocation.ts";
+import { CBOR_OPERATIONS } from "./allocation/cbor-operations.ts";
 import { LINK_OPERATIONS } from "./allocation/link-operations.ts";
 import { NFS_OPERATIONS } from "./allocation/nfs-operations.ts";
 import { RPC_OPERATIONS } from "./allocation/rpc-operations.ts";
 
-const OPERATIONS = [...LINK_OPERATIONS, ...RPC_OPERATIONS, ...NFS_OPERATIONS];
+const OPERATIONS = [...LINK_OPERATIONS, ...RPC_OPERATIONS, ...NFS_OPERATIONS, ...CBOR_OPERATIONS];
 const PROTOCOLS = new URL("../../../protocols/", import.meta.url);
 /** Parts of other views, measured with those. */
 const PARTS = ["FattrView", "SattrView"];
@@ -18,7 +19,7 @@ async function codecs(): Promise<string[]> {
     const module = (await import(new URL(file, PROTOCOLS).href)) as Record<string, unknown>;
     for (const [name, value] of Object.entries(module)) {
       if (typeof value !== "function") continue;
-      if (/^emit[A-Z]|View$|^(Dhcp|Readdir)Writer$/.test(name)) names.push(name);
+      if (/^(emit|walk)[A-Z]|View$|^(Dhcp|Readdir)Writer$/.test(name)) names.push(name);
     }
   }
   return names;
