@@ -1,15 +1,9 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
 import type { Bundle, Targets } from "../bundle/bundle.ts";
+import type { PackedSite } from "../bundle/pack-site.ts";
 import type { SigningKey } from "../identity/keys.ts";
 import type { PublishedSerials } from "./published-serials.ts";
-
-/** A site with everything that travels with it. */
-interface Packed {
-  readonly site: string;
-  readonly main: string;
-  readonly files: ReadonlyMap<string, Uint8Array>;
-}
 
 /** What publishing takes of the rest. */
 export interface SitePublishing {
@@ -17,7 +11,7 @@ export interface SitePublishing {
   readonly serials: PublishedSerials;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
-  readonly packSite: (file: string) => Promise<Packed>;
+  readonly packSite: (file: string) => Promise<PackedSite>;
   readonly sealBundle: (bundle: Bundle, key: SigningKey) => Uint8Array;
 }
 
@@ -89,7 +83,7 @@ export class PublishedSite {
 }
 
 /** A digest of everything in it, whatever the order of the files. */
-function contentOf({ site, main, files }: Packed): string {
+function contentOf({ site, main, files }: PackedSite): string {
   const digests = [...files]
     .map(([name, octets]) => [name, createHash("sha256").update(octets).digest("hex")])
     .sort(([a = ""], [b = ""]) => (a < b ? -1 : 1));

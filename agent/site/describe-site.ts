@@ -112,7 +112,7 @@ class Facts {
     if (isSecretRef(value)) {
       this.addSecret(key, value);
     } else if (Array.isArray(value) && value.every((v) => typeof v !== "object")) {
-      this.add(key, value.join(", "));
+      this.add(key, value.length === 0 ? "none" : value.join(", "));
     } else if (typeof value === "object" && value !== null) {
       const entries = value instanceof Map ? [...value] : Object.entries(value);
       for (const [k, v] of entries) this.addAny(key === "" ? String(k) : `${key}.${k}`, v);

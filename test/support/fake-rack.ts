@@ -1,12 +1,13 @@
-import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { PassThrough } from "node:stream";
 import { setImmediate } from "node:timers/promises";
-import { decode, encode } from "cbor-x";
 import type { Bundle } from "../../agent/bundle/bundle.ts";
+import { openBundle } from "../../agent/bundle/open-bundle.ts";
+import { packSite } from "../../agent/bundle/pack-site.ts";
+import { sealBundle } from "../../agent/bundle/seal-bundle.ts";
 import type { CommandHost } from "../../agent/cli/host.ts";
-import type { PackedSite, Steering } from "../../agent/cli/steer/steering.ts";
+import type { Steering } from "../../agent/cli/steer/steering.ts";
 import type {
   AgentStatus,
   BundleRecord,
@@ -16,6 +17,7 @@ import type {
 } from "../../agent/control/messages.ts";
 import { AgentError } from "../../agent/errors.ts";
 import { generateKey, type PrivateKey } from "../../agent/identity/ed25519.ts";
+import { fingerprintOf } from "../../agent/identity/fingerprint.ts";
 import type { AgentConnection } from "../../agent/operator/connection.ts";
 import { loadSite } from "../../agent/site/load.ts";
 import { siteChanges } from "../../agent/site/site-changes.ts";
@@ -56,11 +58,7 @@ export class FakeAgent {
 
   constructor(name: string, clock: FakeClock) {
     this.name = name;
-    this.fingerprint = createHash("sha256")
-      .update(name)
-      .digest("hex")
-      .replace(/[0189]/g, "a")
-      .slice(0, 52);
+    this.fingerprint = fingerprintOf(Buffer.from(name));
     this.clock = clock;
   }
 
@@ -223,8 +221,8 @@ export class FakeAgent {
   }
 
   private open(octets: Uint8Array): Kept {
-    const { bundle, signer } = decode(octets) as { bundle: Bundle; signer: string };
-    const files = new Map(Object.entries(bundle.files as unknown as Record<string, Uint8Array>));
+    const { bundle, signer, digest } = openBundle(octets);
+    const { files } = bundle;
     if (!bundle.targets.any && !bundle.targets.agents?.includes(this.fingerprint)) {
       throw new AgentError("E_BUNDLE_REFUSED", "it is for other agents");
     }
@@ -243,7 +241,7 @@ export class FakeAgent {
     const record: BundleRecord = {
       serial: bundle.serial,
       site: bundle.site,
-      digest: createHash("sha256").update(octets).digest("hex"),
+      digest,
       signer,
       operator: "eva@laptop",
       source: "push by eva@laptop",
@@ -251,7 +249,7 @@ export class FakeAgent {
       state: "probation",
       changes: [],
     };
-    return { record, bundle: { ...bundle, files }, siteFile: path.join(dir, bundle.main) };
+    return { record, bundle, siteFile: path.join(dir, bundle.main) };
   }
 
   private async changes(from: Kept | undefined, to: Kept | undefined): Promise<readonly string[]> {
@@ -376,7 +374,7 @@ export class FakeRack {
         }
         return agent.connection();
       },
-      packSite: async (file) => packed(file),
+      packSite,
       sealBundle: (bundle) => this.sealBundle(bundle),
       ask: (question) => {
         this.questions.push(question);
@@ -386,24 +384,8 @@ export class FakeRack {
   }
 
   private sealBundle(bundle: Bundle): Uint8Array {
-    return encode({
-      signer: this.key.publicKey.fingerprint,
-      bundle: { ...bundle, files: Object.fromEntries(bundle.files) },
-    });
+    return sealBundle(bundle, this.key);
   }
-}
-
-async function packed(file: string): Promise<PackedSite> {
-  const { name, path: full, profiles } = await loadSite(file);
-  const { readFileSync } = await import("node:fs");
-  const files = new Map<string, Uint8Array>([[path.basename(full), readFileSync(full)]]);
-  for (const { files: named } of profiles.values()) {
-    for (const source of named.values()) {
-      if (source.kind !== "template") continue;
-      files.set(path.relative(path.dirname(full), source.file), readFileSync(source.file));
-    }
-  }
-  return { site: name, main: path.basename(full), files };
 }
 
 async function collect(stream: PassThrough): Promise<string> {

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Bundle, Targets } from "../../bundle/bundle.ts";
+import type { PackedSite } from "../../bundle/pack-site.ts";
 import { timeArgument, usage } from "./arguments.ts";
-import type { PackedSite, Steering } from "./steering.ts";
+import type { Steering } from "./steering.ts";
 
 /** When a bundle may be applied, and what it is numbered, as typed. */
 export interface BundleOptions {

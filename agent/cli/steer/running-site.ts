@@ -1,18 +1,13 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { filesFault, MAX_BUNDLE, shown } from "../../bundle/bundle-rules.ts";
 import type { SiteDocument } from "../../control/messages.ts";
 import { AgentError } from "../../errors.ts";
-import { printableCut } from "../../log/printable.ts";
 import type { AgentConnection } from "../../operator/connection.ts";
 import { loadSite } from "../../site/load.ts";
 import type { Site } from "../../site/site.ts";
 import { readVerb } from "./read-verb.ts";
-
-const MOST_FILES = 256;
-const MOST_OCTETS = 4 << 20;
-/** A path as a bundle may have it: parts of one to 255 characters between slashes. */
-const PART = /^[^/\\\0]{1,255}$/;
 
 /** The files of a site that an agent runs, by checked paths. */
 export interface SiteFiles {
@@ -31,34 +26,27 @@ export interface SiteFiles {
  */
 export async function fetchSite(agent: AgentConnection, serial?: number): Promise<SiteFiles> {
   const document = await readVerb(agent, "site.get", serial === undefined ? {} : { serial });
-  const wrong = whatIsWrong(document);
-  if (wrong === undefined) {
+  const fault = faultOf(document);
+  if (fault === undefined) {
     const { site, main } = document;
     const files = new Map(Object.entries(document.files));
     return { site, serial: document.serial, main, files };
   }
-  throw new AgentError("E_PROTOCOL", `${agent.name} sent no files of a site: ${wrong}`, {
+  throw new AgentError("E_PROTOCOL", `${agent.name} sent no files of a site: ${fault}`, {
     cure: "Nothing was written. Look at what runs on that host before you trust it again.",
   });
 }
 
-function whatIsWrong({ main, files }: SiteDocument): string | undefined {
+function faultOf({ main, files }: SiteDocument): string | undefined {
   if (typeof files !== "object" || files === null) return "there are none";
-  const entries = Object.entries(files);
-  if (entries.length > MOST_FILES) return `${entries.length} files`;
+  const all = new Map(Object.entries(files));
   let octets = 0;
-  for (const [name, content] of entries) {
-    if (!isSafePath(name)) return `the path "${printableCut(name, 60)}"`;
-    if (!(content instanceof Uint8Array)) return `no octets in "${printableCut(name, 60)}"`;
+  for (const [name, content] of all) {
+    if (!(content instanceof Uint8Array)) return `no octets in ${shown(name)}`;
     octets += content.length;
   }
-  if (octets > MOST_OCTETS) return `${octets} octets`;
-  return Object.hasOwn(files, main) ? undefined : "its main file is not among them";
-}
-
-/** Whether a path leads to a place within a folder, wherever that is. */
-export function isSafePath(name: string): boolean {
-  return name.split("/").every((part) => PART.test(part) && part !== "." && part !== "..");
+  if (octets > MAX_BUNDLE) return `they have ${octets} octets`;
+  return filesFault(all) ?? (all.has(main) ? undefined : "its main file is not among them");
 }
 
 /** Reads the site that these files are, in a folder that is removed afterwards. Rejects as `loadSite` does. */

@@ -1,4 +1,5 @@
 import type { Bundle } from "../../bundle/bundle.ts";
+import type { PackedSite } from "../../bundle/pack-site.ts";
 import type { PrivateKey } from "../../identity/ed25519.ts";
 import type { SigningKey } from "../../identity/keys.ts";
 import type { Clock } from "../../link/clock.ts";
@@ -20,15 +21,6 @@ export interface MetAgent {
   readonly name: string;
   /** Of its identity key: 52 characters. */
   readonly fingerprint: string;
-}
-
-/** A site with everything that has to travel with it, by names relative to its folder. */
-export interface PackedSite {
-  /** The key `site:`. */
-  readonly site: string;
-  /** Name of the site file in `files`. */
-  readonly main: string;
-  readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
 /** What steering an agent takes of the operator's own host. Every promise rejects with AgentError. */

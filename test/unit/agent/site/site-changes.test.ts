@@ -290,6 +290,11 @@ describe("siteChanges", () => {
     if (!a || !b) throw new Error("two sites");
     expect(siteChanges(a, b)).toEqual(["management: interfaces: eth0 → eth0, eth1"]);
     expect(siteChanges(a, siteOf(RICH))).toEqual(["management removed"]);
+    const { interfaces: _, ...anywhere } = management;
+    const nowhere = { ...siteOf(RICH), management: { ...management, interfaces: [] } };
+    expect(siteChanges({ ...siteOf(RICH), management: anywhere } as Site, nowhere)).toEqual([
+      "management: interfaces added: none",
+    ]);
     expect(siteChanges(siteOf(RICH), a)).toEqual([
       "management added: interfaces eth0, read token, token variable T",
     ]);

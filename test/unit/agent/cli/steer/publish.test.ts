@@ -3,9 +3,9 @@ import { renameSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { networkInterfaces } from "node:os";
 import path from "node:path";
-import { decode } from "cbor-x";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Bundle } from "../../../../../agent/bundle/bundle.ts";
+import { openBundle } from "../../../../../agent/bundle/open-bundle.ts";
 import {
   type Publication,
   type PublishOptions,
@@ -110,7 +110,7 @@ async function ask(as: Certificate | undefined, name: string, etag?: string): Pr
   });
 }
 
-const bundleOf = ({ body }: Reply): Bundle => (decode(body) as { bundle: Bundle }).bundle;
+const bundleOf = ({ body }: Reply): Bundle => openBundle(body).bundle;
 const digestOf = ({ body }: Reply): string => createHash("sha256").update(body).digest("hex");
 
 describe("publish", () => {

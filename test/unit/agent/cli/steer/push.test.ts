@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { decode } from "cbor-x";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Bundle } from "../../../../../agent/bundle/bundle.ts";
+import { openBundle } from "../../../../../agent/bundle/open-bundle.ts";
 import { writeBundleFile } from "../../../../../agent/cli/steer/bundle-file.ts";
 import { type PushOptions, push } from "../../../../../agent/cli/steer/push.ts";
 import { AgentError } from "../../../../../agent/errors.ts";
@@ -244,13 +244,12 @@ rack8  ${NOW_S}  runs it
 });
 
 describe("push --out", () => {
-  const written = (out: string): { bundle: Bundle } =>
-    decode(readFileSync(out)) as { bundle: Bundle };
+  const written = (out: string): { bundle: Bundle } => openBundle(readFileSync(out));
 
   it("writes a bundle for agents that are named, asking only those that are not named whole", async () => {
     await rack.agent("rack7").start(rack.seal(OLD, NOW_S + 500));
     const out = path.join(dir, "a.bundle");
-    const absent = "b".repeat(52);
+    const absent = "a".repeat(52);
     const run = await rack.run((s) =>
       writeBundleFile(s, file, ["rack7", absent], { out, expires: "30d" }, replaceFile),
     );
