@@ -368,7 +368,9 @@ export class FakeRack {
       connect: async (asked) => {
         await setImmediate();
         const all = [...this.agents.values()];
-        const agent = all.find((a) => a.name === asked || a.fingerprint.startsWith(asked));
+        const agent = all.find(
+          (a) => asked === undefined || a.name === asked || a.fingerprint.startsWith(asked),
+        );
         if (!agent || agent.unplugged) {
           throw new AgentError("E_UNREACHABLE", `${asked} does not answer`);
         }

@@ -26,12 +26,15 @@ export interface Meetings {
 }
 
 /** Connects to all of these agents and asks each how it is. */
-export async function meetAll(steering: Steering, agents: readonly string[]): Promise<Meetings> {
+export async function meetAll(
+  steering: Steering,
+  agents: readonly (string | undefined)[],
+): Promise<Meetings> {
   const tried = await together([...new Set(agents)], AT_ONCE, async (agent) => {
     try {
       return await meet(steering, agent);
     } catch (error) {
-      return failedOutcome(error, { agent });
+      return failedOutcome(error, { agent: agent ?? "this host" });
     }
   });
   const met = new Map<string, Met>();
@@ -44,7 +47,7 @@ export async function meetAll(steering: Steering, agents: readonly string[]): Pr
   return { met: [...met.values()], failed };
 }
 
-async function meet(steering: Steering, agent: string): Promise<Met> {
+async function meet(steering: Steering, agent: string | undefined): Promise<Met> {
   const first = await steering.connect(agent);
   const { fingerprint } = first;
   const name = printableCut(first.name, MAX_NAME);

@@ -16,6 +16,13 @@ function common(command: Command, examples: readonly string[]): Command {
     .addHelpText("after", `\n${title}:\n${examples.map((line) => `  ${line}`).join("\n")}`);
 }
 
+/** What a command takes that needs no signature where it runs beside the agent. */
+function alsoHere(command: Command): Command {
+  return command
+    .argument("[agent]", "name, address or fingerprint (default: the agent on this host)")
+    .option("--state <dir>", "the agent on this host with this state folder; needs no key");
+}
+
 /** `pilotlight push`. */
 export function pushCommand(host: CommandHost, open: OpenSteering): Command {
   return common(new Command("push"), [
@@ -62,12 +69,11 @@ interface PushFlags extends BundleFileOptions {
 
 /** `pilotlight pull`. */
 export function pullCommand(host: CommandHost, open: OpenSteering): Command {
-  return common(new Command("pull"), ["pilotlight pull rack7 --out rack7-site"])
+  return alsoHere(common(new Command("pull"), ["pilotlight pull rack7 --out rack7-site"]))
     .description("Fetch the files of the site that an agent runs; nothing is overwritten.")
-    .argument("<agent>", "name, address or fingerprint")
     .option("--serial <number>", "of an earlier bundle (see `pilotlight history`)", serialArgument)
     .option("--out <dir>", "into this folder (default: named like the site)")
-    .action(async (agent: string, options: PullOptions) => {
+    .action(async (agent: string | undefined, options: PullOptions) => {
       const { pull } = await import("./pull.ts");
       await pull(await open(host, options), agent, options);
     });
@@ -75,10 +81,9 @@ export function pullCommand(host: CommandHost, open: OpenSteering): Command {
 
 /** `pilotlight history`. */
 export function historyCommand(host: CommandHost, open: OpenSteering): Command {
-  return common(new Command("history"), ["pilotlight history rack7"])
+  return alsoHere(common(new Command("history"), ["pilotlight history rack7"]))
     .description("The bundles that an agent had: who, when, what changed, why it went back.")
-    .argument("<agent>", "name, address or fingerprint")
-    .action(async (agent: string, options: SteerOptions) => {
+    .action(async (agent: string | undefined, options: SteerOptions) => {
       const { showHistory } = await import("./history.ts");
       await showHistory(await open(host, options), agent, options);
     });
@@ -86,11 +91,10 @@ export function historyCommand(host: CommandHost, open: OpenSteering): Command {
 
 /** `pilotlight diff`. */
 export function diffCommand(host: CommandHost, open: OpenSteering): Command {
-  return common(new Command("diff"), ["pilotlight diff site.yaml rack7"])
+  const command = new Command("diff").argument("<site>", "the site file");
+  return alsoHere(common(command, ["pilotlight diff site.yaml rack7"]))
     .description("What a push of this site file would change at an agent.")
-    .argument("<site>", "the site file")
-    .argument("<agent>", "name, address or fingerprint")
-    .action(async (file: string, agent: string, options: SteerOptions) => {
+    .action(async (file: string, agent: string | undefined, options: SteerOptions) => {
       const { showDiff } = await import("./diff.ts");
       await showDiff(await open(host, options), file, agent, options);
     });
@@ -98,16 +102,17 @@ export function diffCommand(host: CommandHost, open: OpenSteering): Command {
 
 /** `pilotlight rollback`. */
 export function rollbackCommand(host: CommandHost, open: OpenSteering): Command {
-  return common(new Command("rollback"), [
-    "pilotlight rollback rack7",
-    "pilotlight rollback rack7 --to 1764000000",
-  ])
+  return alsoHere(
+    common(new Command("rollback"), [
+      "pilotlight rollback rack7",
+      "pilotlight rollback rack7 --to 1764000000",
+    ]),
+  )
     .description("Have an agent serve an earlier bundle again, on probation as after a push.")
-    .argument("<agent>", "name, address or fingerprint")
     .option("--to <serial>", "which one (default: the one before)", serialArgument)
     .option("--yes", "do not ask")
     .option("--keep-degraded", "confirm also where something is wrong that was not before")
-    .action(async (agent: string, options: RollbackOptions) => {
+    .action(async (agent: string | undefined, options: RollbackOptions) => {
       const { rollback } = await import("./rollback.ts");
       await rollback(await open(host, options), agent, options);
     });

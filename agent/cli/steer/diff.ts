@@ -11,7 +11,7 @@ import type { Steering, SteerOptions } from "./steering.ts";
 export async function showDiff(
   steering: Steering,
   file: string,
-  asked: string,
+  asked: string | undefined,
   options: SteerOptions,
 ): Promise<void> {
   const next = await loadSite(file);

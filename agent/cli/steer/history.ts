@@ -13,7 +13,7 @@ const MOST_CHANGES = 6;
 /** `pilotlight history`: the bundles that an agent had, newest first. */
 export async function showHistory(
   steering: Steering,
-  asked: string,
+  asked: string | undefined,
   options: SteerOptions,
 ): Promise<void> {
   const agent = await steering.connect(asked);

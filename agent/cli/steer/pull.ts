@@ -14,7 +14,11 @@ export interface PullOptions extends SteerOptions {
 }
 
 /** `pilotlight pull`: the files of the site that an agent runs, into a folder. What is there and differs is not touched. */
-export async function pull(steering: Steering, asked: string, options: PullOptions): Promise<void> {
+export async function pull(
+  steering: Steering,
+  asked: string | undefined,
+  options: PullOptions,
+): Promise<void> {
   const agent = await steering.connect(asked);
   try {
     const { site, serial, main, files } = await fetchSite(agent, options.serial);

@@ -21,7 +21,7 @@ export interface RollbackOptions extends SteerOptions {
 /** `pilotlight rollback`: an agent serves an earlier bundle again, on probation as after a push. */
 export async function rollback(
   steering: Steering,
-  asked: string,
+  asked: string | undefined,
   options: RollbackOptions,
 ): Promise<void> {
   const { met, failed } = await meetAll(steering, [asked]);
@@ -96,10 +96,9 @@ function ends(
   const current = bundles.find(({ state }) => state === "running" || state === "probation");
   if (!current) throw usage(`${agent} runs no bundle`, "There is nothing to go back from.");
   const others = bundles.filter((b) => b !== current && b.state !== "returned");
+  // As the agent itself understands "the one before": what it ran last, whatever its number.
   const to =
-    wanted === undefined
-      ? (others.find(({ serial }) => serial < current.serial) ?? others[0])
-      : bundles.find((b) => b !== current && b.serial === wanted);
+    wanted === undefined ? others[0] : bundles.find((b) => b !== current && b.serial === wanted);
   if (to) return [current, to];
   const have = bundles.filter((b) => b !== current).map(({ serial }) => serial);
   throw usage(

@@ -11,6 +11,8 @@ export const FAILED = 1;
 
 /** What all commands take that steer agents from elsewhere. */
 export interface SteerOptions {
+  /** The agent on this host, by its state folder. */
+  readonly state?: string;
   /** File of the operator's key. */
   readonly key?: string;
   readonly json?: true;
@@ -34,8 +36,8 @@ export interface Steering {
   readonly key: () => Promise<PrivateKey>;
   /** Agents whose keys are pinned. */
   readonly met: () => readonly MetAgent[];
-  /** `agent`: an instance name, an address with or without a port, or the beginning of a fingerprint. */
-  readonly connect: (agent: string) => Promise<AgentConnection>;
+  /** `agent`: an instance name, an address with or without a port, or the beginning of a fingerprint; undefined: on this host. */
+  readonly connect: (agent: string | undefined) => Promise<AgentConnection>;
   readonly packSite: (file: string) => Promise<PackedSite>;
   readonly sealBundle: (bundle: Bundle, key: SigningKey) => Uint8Array;
   /** Asks for a yes on the terminal; undefined when there is none. */

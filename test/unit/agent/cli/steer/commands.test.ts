@@ -83,6 +83,15 @@ describe("the commands that steer", () => {
     expect(existsSync(path.join(out, "site.yaml"))).toBe(true);
   });
 
+  it("history, diff, rollback and pull are of the agent on this host where none is named", async () => {
+    await rack.agent("rack7").start(rack.seal(SITE, 5));
+    await rack.agent("rack7").start(rack.seal(SITE.replace("rack7", "rack8"), 6));
+    expect((await typed("history")).stdout).toContain("rack8");
+    expect((await typed("diff", file)).stdout).toContain("name: rack8 → rack7");
+    expect((await typed("rollback", "--yes")).stdout).toContain("runs it");
+    expect((await typed("pull", "--out", path.join(dir, "out"))).stdout).toContain("serial 5");
+  });
+
   it("push --out writes a bundle, and --any goes with it alone", async () => {
     const out = path.join(dir, "x.bundle");
     expect((await typed("push", file, "--any", "--out", out, "--serial", "7")).stdout).toContain(
