@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { cacheCommand } from "./cli/cache/command.ts";
 import { checkCommand } from "./cli/check.ts";
+import { completeCommand, completionCommand } from "./cli/completion/command.ts";
 import { decodeCommand } from "./cli/decode.ts";
 import { discoverCommand } from "./cli/discover/command.ts";
 import type { CommandHost } from "./cli/host.ts";
@@ -10,6 +11,7 @@ import { labCommand } from "./cli/lab/command.ts";
 import { replayCommand } from "./cli/replay.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { simCommand } from "./cli/sim.ts";
+import { steerCommands } from "./cli/steer/steer-commands.ts";
 import { packageVersion } from "./cli/version.ts";
 import { AgentError, formatAgentError } from "./errors.ts";
 
@@ -49,6 +51,11 @@ const program = new Command("pilotlight")
   .addCommand(labCommand(host))
   .addCommand(decodeCommand(host))
   .addCommand(replayCommand(host));
+
+for (const command of steerCommands(host)) program.addCommand(command);
+program
+  .addCommand(completionCommand(host, () => program))
+  .addCommand(completeCommand(host), { hidden: true });
 
 // addCommand leaves these to the command: without them Commander itself would end the process, with status 1.
 for (const command of program.commands) {

@@ -1,8 +1,8 @@
 import { CONTROL_PORT } from "../../control/messages.ts";
 import type { FoundAgent } from "../../discovery/services.ts";
 import { printable, printableCut } from "../../log/printable.ts";
-import { wrapped } from "../words.ts";
 import { paint, type Style, toWidth } from "../lab/paint.ts";
+import { wrapped } from "../words.ts";
 import type { SaidStatus } from "./ask-status.ts";
 
 const COLUMNS = 80;
