@@ -3,10 +3,11 @@ import { replaceFile } from "../../state/replace-file.ts";
 import type { CommandHost } from "../host.ts";
 import { portArgument, probationArgument, serialArgument } from "./arguments.ts";
 import type { BundleFileOptions } from "./bundle-file.ts";
+import type { SteerOptions } from "./context.ts";
 import type { Publishing, PublishOptions } from "./publish.ts";
 import type { PullOptions } from "./pull.ts";
 import type { RollbackOptions } from "./rollback.ts";
-import type { OpenSteering, SteerOptions } from "./steering.ts";
+import type { OpenSteering } from "./steering.ts";
 
 function common(command: Command, examples: readonly string[]): Command {
   const title = examples.length === 1 ? "Example" : "Examples";
@@ -14,6 +15,29 @@ function common(command: Command, examples: readonly string[]): Command {
     .option("--key <file>", "your key (default: operator.key in your pilotlight folder)")
     .option("--json", "print JSON, and ask nothing")
     .addHelpText("after", `\n${title}:\n${examples.map((line) => `  ${line}`).join("\n")}`);
+}
+
+/** Loaded when a command needs it. */
+const systemSteering: OpenSteering = async (host, options) => {
+  const { systemSteering: open } = await import("./open-steering.ts");
+  return open(host, options);
+};
+
+const systemPublishing: OpenPublishing = async (host, options) => {
+  const { systemPublishing: open } = await import("./open-steering.ts");
+  return open(host, options);
+};
+
+/** The commands that change, or only read, what agents are configured with. */
+export function configCommands(host: CommandHost): readonly Command[] {
+  return [
+    pushCommand(host, systemSteering),
+    diffCommand(host, systemSteering),
+    historyCommand(host, systemSteering),
+    rollbackCommand(host, systemSteering),
+    pullCommand(host, systemSteering),
+    publishCommand(host, systemPublishing),
+  ];
 }
 
 /** What a command takes that needs no signature where it runs beside the agent. */
@@ -123,7 +147,10 @@ export type OpenPublishing = (host: CommandHost, options: SteerOptions) => Promi
 
 /** `pilotlight publish`. */
 export function publishCommand(host: CommandHost, open: OpenPublishing): Command {
-  const each = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+  const each = (value: string, before: readonly string[] = []): readonly string[] => [
+    ...before,
+    value,
+  ];
   return common(new Command("publish"), [
     "pilotlight publish site.yaml --for rack7",
     "pilotlight publish blank.yaml --any --interface eth0",
@@ -133,7 +160,7 @@ export function publishCommand(host: CommandHost, open: OpenPublishing): Command
       "Give agents that look for a configuration the one that is meant for them. Without --for and --any an agent gets the site that has its name.",
     )
     .argument("<site...>", "site files; they are signed anew when they change")
-    .option("--for <agent>", "who gets it; of several sites AGENT=SITE (repeatable)", each, [])
+    .option("--for <agent>", "who gets it; of several sites AGENT=SITE (repeatable)", each)
     .option("--any", "every agent that trusts your key gets it")
     .option("--interface <name>", "only on this interface")
     .option("--port <number>", "TCP port (default: 7459)", portArgument)

@@ -3,9 +3,10 @@ import { siteChanges } from "../../site/site-changes.ts";
 import { wantsColour } from "../lab/paint.ts";
 import { print, printJson } from "../print.ts";
 import { changesLines } from "./changes-text.ts";
+import type { SteerOptions } from "./context.ts";
 import { readVerb } from "./read-verb.ts";
 import { fetchSite, withSite } from "./running-site.ts";
-import type { Steering, SteerOptions } from "./steering.ts";
+import type { Steering } from "./steering.ts";
 
 /** `pilotlight diff`: what a push of this site file would change, found out here; the agent is only asked what it runs. */
 export async function showDiff(

@@ -3,8 +3,9 @@ import { printable, printableCut } from "../../log/printable.ts";
 import { paint, wantsColour } from "../lab/paint.ts";
 import { print, printJson } from "../print.ts";
 import { count, timeText, wrapped } from "../words.ts";
+import type { SteerOptions } from "./context.ts";
 import { readVerb } from "./read-verb.ts";
-import type { Steering, SteerOptions } from "./steering.ts";
+import type { Steering } from "./steering.ts";
 
 const WIDTH = 80;
 /** Changes of one bundle that are shown. */

@@ -6,15 +6,17 @@ import { BUNDLE_PATH, ConfigServer } from "../../publish/config-server.ts";
 import type { PublishedSerials } from "../../publish/published-serials.ts";
 import { PublishedSite } from "../../publish/published-site.ts";
 import { loadSite } from "../../site/load.ts";
+import type { SteerOptions } from "./context.ts";
 import { PublishDesk } from "./publish-desk.ts";
 import { packGoodSite } from "./push.ts";
-import type { Steering, SteerOptions } from "./steering.ts";
+import type { Steering } from "./steering.ts";
 
 /** Where `publish` listens unless it is told otherwise. */
 export const PUBLISH_PORT = 7459;
 
 export interface PublishOptions extends SteerOptions {
-  readonly for: readonly string[];
+  /** "AGENT" or "AGENT=SITE". */
+  readonly for?: readonly string[];
   readonly any?: true;
   readonly interface?: string;
   readonly port?: number;
@@ -59,7 +61,7 @@ export async function publish(
 ): Promise<void> {
   const offered: { file: string; name: string }[] = [];
   for (const file of files) offered.push({ file, name: (await loadSite(file)).name });
-  const wishes = { for: options.for, any: options.any ?? false };
+  const wishes = { for: options.for ?? [], any: options.any ?? false };
   const assignment = new Assignment(offered, wishes, parts.met());
   const addresses = listenAddresses(parts, options.interface);
   const key = await parts.key();

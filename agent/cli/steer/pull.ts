@@ -3,8 +3,9 @@ import path from "node:path";
 import { AgentError } from "../../errors.ts";
 import { print, printJson } from "../print.ts";
 import { count } from "../words.ts";
+import type { SteerOptions } from "./context.ts";
 import { fetchSite } from "./running-site.ts";
-import type { Steering, SteerOptions } from "./steering.ts";
+import type { Steering } from "./steering.ts";
 
 const MODE = 0o640;
 

@@ -7,10 +7,11 @@ import { count } from "../words.ts";
 import { type Met, meantAgents, meetAll } from "./agents-met.ts";
 import { PROBATION_S, usage } from "./arguments.ts";
 import { changesLines } from "./changes-text.ts";
+import { FAILED, type SteerOptions } from "./context.ts";
 import { type BundleOptions, makeBundle, type SealedBundle, times } from "./make-bundle.ts";
 import { anyFailed, failedOutcome, type Outcome, outcomeJson, outcomeLines } from "./outcome.ts";
 import { ProgressLines } from "./progress-lines.ts";
-import { FAILED, type Steering, type SteerOptions } from "./steering.ts";
+import type { Steering } from "./steering.ts";
 import { AT_ONCE, together } from "./together.ts";
 import { isPassing, seeThrough } from "./trial.ts";
 

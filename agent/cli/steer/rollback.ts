@@ -5,11 +5,12 @@ import { print } from "../print.ts";
 import { type Met, meetAll } from "./agents-met.ts";
 import { PROBATION_S, usage } from "./arguments.ts";
 import { changesLines } from "./changes-text.ts";
+import type { SteerOptions } from "./context.ts";
 import { failedOutcome, type Outcome } from "./outcome.ts";
 import { ProgressLines } from "./progress-lines.ts";
 import { report } from "./push.ts";
 import { readVerb } from "./read-verb.ts";
-import type { Steering, SteerOptions } from "./steering.ts";
+import type { Steering } from "./steering.ts";
 import { seeThrough } from "./trial.ts";
 
 export interface RollbackOptions extends SteerOptions {

@@ -5,18 +5,7 @@ import type { SigningKey } from "../../identity/keys.ts";
 import type { Clock } from "../../link/clock.ts";
 import type { AgentConnection } from "../../operator/connection.ts";
 import type { CommandHost } from "../host.ts";
-
-/** Exit status of a command of which a part failed. */
-export const FAILED = 1;
-
-/** What all commands take that steer agents from elsewhere. */
-export interface SteerOptions {
-  /** The agent on this host, by its state folder. */
-  readonly state?: string;
-  /** File of the operator's key. */
-  readonly key?: string;
-  readonly json?: true;
-}
+import type { SteerOptions } from "./context.ts";
 
 /** An agent that the operator has met before. */
 export interface MetAgent {

@@ -11,6 +11,7 @@ import {
   type PublishOptions,
   publish,
 } from "../../../../../agent/cli/steer/publish.ts";
+import { fetchBundle } from "../../../../../agent/config/finding/fetch-bundle.ts";
 import { AgentError } from "../../../../../agent/errors.ts";
 import { type Certificate, makeCertificate } from "../../../../../agent/identity/certificate.ts";
 import { generateKey } from "../../../../../agent/identity/ed25519.ts";
@@ -196,6 +197,27 @@ describe("publish", () => {
     const again = published({ any: true, once: true });
     expect(digestOf(await ask(undefined, ""))).toBe(digestOf(after));
     await again;
+  });
+
+  it("is what agents fetch from, which know the server by the operator's key", async () => {
+    const run = published({ for: ["rack7"] });
+    const { port } = await until("the server", () => announced);
+    const fetched = (as: typeof AGENT, of: Certificate, etag?: string) =>
+      fetchBundle({
+        url: new URL(`https://127.0.0.1:${port}/v1/bundle?agent=${as.publicKey.fingerprint}`),
+        etag,
+        identity: { key: as, ...of },
+        trusts: (key) => Buffer.from(key).equals(rack.key.publicKey.octets),
+        keyOnly: true,
+        signal: AbortSignal.timeout(10_000),
+      });
+    const first = await fetched(AGENT, agent);
+    if (first.kind !== "bundle") throw new Error(first.kind);
+    expect(openBundle(first.octets).signer).toBe(rack.key.publicKey.fingerprint);
+    expect((await fetched(AGENT, agent, first.etag)).kind).toBe("unchanged");
+    expect((await fetched(STRANGER, stranger)).kind).toBe("none");
+    rack.interrupt();
+    expect((await run).status).toBe(0);
   });
 
   it("goes on where nothing can be announced", async () => {
