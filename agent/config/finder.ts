@@ -9,7 +9,12 @@ import type { Identity } from "../identity/identity.ts";
 import type { Clock } from "../link/clock.ts";
 import { printableCut } from "../log/printable.ts";
 import type { BundleSource } from "./config.ts";
-import { type FetchTimeouts, fetchBundle } from "./finding/fetch-bundle.ts";
+import {
+  type Fetched,
+  type FetchOrder,
+  type FetchTimeouts,
+  fetchBundle,
+} from "./finding/fetch-bundle.ts";
 import { KnownBundles } from "./finding/known-bundles.ts";
 import {
   type Candidate,
@@ -64,7 +69,11 @@ export interface ConfigFinderOptions {
   readonly wallMs: () => number;
   /** One line for the operator. */
   readonly log: (line: string) => void;
+  /** A round is over: `search` may have changed. */
+  readonly looked?: () => void;
   readonly timeouts?: FetchTimeouts;
+  /** In place of `fetchBundle`. */
+  readonly fetch?: (order: FetchOrder) => Promise<Fetched>;
 }
 
 /**
@@ -142,6 +151,7 @@ export class ConfigFinder {
         const again = this.again;
         this.again = false;
         this.later(again ? SOON_MS : this.pauseMs());
+        this.options.looked?.();
       });
     });
   }
@@ -221,6 +231,7 @@ export class ConfigFinder {
   /** Whether this place has a bundle for us: a new one, or that which runs. */
   private async attempt(candidate: Candidate, problems: string[]): Promise<boolean> {
     const { trusts, fingerprintOf, identity, clock, timeouts } = this.options;
+    const fetch = this.options.fetch ?? fetchBundle;
     const { where, fingerprint } = candidate;
     if (fingerprint !== undefined && !trusts(fingerprint)) {
       problems.push(`${where} is of ${fingerprint.slice(0, 16)}…, whom this agent does not trust`);
@@ -230,7 +241,7 @@ export class ConfigFinder {
     const place = `${candidate.address ?? ""} ${url.href}`;
     const before = this.known.at(place, clock.now());
     try {
-      const fetched = await fetchBundle({
+      const fetched = await fetch({
         url,
         ...(candidate.address === undefined ? {} : { address: candidate.address }),
         etag: before?.etag,

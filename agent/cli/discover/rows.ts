@@ -7,9 +7,17 @@ import type { SaidStatus } from "./ask-status.ts";
 
 const COLUMNS = 80;
 const GAP = "  ";
-/** The widest that a column becomes; together with their gaps they are 80 wide. */
-const WIDEST = { name: 19, board: 11, address: 21, site: 9 } as const;
 const STATE_WIDTH = "unconfigured".length;
+const BOOTING_WIDTH = "BOOTING".length;
+/** What the columns that give way may have together: all but STATE, BOOTING and five gaps. */
+const ROOM: number = COLUMNS - STATE_WIDTH - BOOTING_WIDTH - 5 * GAP.length;
+/** So narrow they become when there is not enough room. */
+const NARROWEST = { name: 14, board: 8, address: 15, site: 6 } as const;
+type Column = keyof typeof NARROWEST;
+const COLUMN_NAMES: readonly Column[] = ["name", "board", "address", "site"];
+
+/** Of a line of `--watch`. */
+const EVENT_WIDTHS = { name: 18, board: 16, address: 16 } as const;
 
 /** An agent as the table shows it, whatever the number of interfaces that it was heard on. */
 export interface AgentRow {
@@ -53,14 +61,7 @@ export function mergeAgents(
  */
 export function tableLines(rows: readonly AgentRow[], colour: boolean): readonly string[] {
   const cells = rows.map(cellsOf);
-  const width = (key: keyof typeof WIDEST): number =>
-    Math.min(WIDEST[key], Math.max(key.length, ...cells.map((c) => [...c[key]].length)));
-  const widths = {
-    name: width("name"),
-    board: width("board"),
-    address: width("address"),
-    site: width("site"),
-  };
+  const widths = widthsOf(cells);
   const line = (c: Cells, style: Style | undefined): string => {
     const state = toWidth(c.state, STATE_WIDTH);
     return [
@@ -99,8 +100,8 @@ export function eventLine(
   const c = cellsOf(row);
   const state = event === "lost" ? "gone" : c.state;
   const style = event === "lost" ? "dim" : styleOf(row.agent.state);
-  const text = `${time} ${sign} ${toWidth(c.name, WIDEST.name)} ${toWidth(c.board, WIDEST.board)}`;
-  return `${text} ${c.address.padEnd(WIDEST.address)} ${paint(state, style, colour)}`;
+  const text = `${time} ${sign} ${toWidth(c.name, EVENT_WIDTHS.name)} ${toWidth(c.board, EVENT_WIDTHS.board)}`;
+  return `${text} ${c.address.padEnd(EVENT_WIDTHS.address)} ${paint(state, style, colour)}`;
 }
 
 /** For `--json`. */
@@ -133,6 +134,25 @@ function cellsOf(row: AgentRow): Cells {
     state: agent.state,
     booting: status === undefined ? "?" : String(status.booting.length),
   };
+}
+
+/** As wide as what is in them; where that is too much, the one that is furthest above its least gives way. */
+function widthsOf(cells: readonly Cells[]): Readonly<Record<Column, number>> {
+  const natural = (column: Column): number =>
+    Math.max(column.length, ...cells.map((c) => [...c[column]].length));
+  const widths = {
+    name: natural("name"),
+    board: natural("board"),
+    address: natural("address"),
+    site: natural("site"),
+  };
+  const spare = (column: Column): number => widths[column] - NARROWEST[column];
+  for (;;) {
+    const sum = COLUMN_NAMES.reduce((total, column) => total + widths[column], 0);
+    const [widest = "name"] = [...COLUMN_NAMES].sort((a, b) => spare(b) - spare(a));
+    if (sum <= ROOM) return widths;
+    widths[widest] -= Math.min(sum - ROOM, Math.max(1, spare(widest)));
+  }
 }
 
 function alarmLines(alarm: string, colour: boolean): readonly string[] {

@@ -182,7 +182,6 @@ function ask(
     const asked: ClientRequest = request(
       {
         createConnection: () => socket,
-        agent: false,
         method: "GET",
         path: `${url.pathname}${url.search}`,
         headers: {
