@@ -138,7 +138,10 @@ export class FakeAgent {
       }
       case "site.rollback": {
         const to = this.bySerial((args as { serial: number }).serial);
-        return this.serve(to, 30);
+        if (this.breaksOnApply) this.unplugged = true;
+        const record = this.serve(to, 30);
+        if (this.unplugged) throw new AgentError("E_UNREACHABLE", "the connection broke");
+        return record;
       }
       case "site.confirm":
         if (!this.trial) throw new AgentError("E_CONFIG", "nothing is on probation");

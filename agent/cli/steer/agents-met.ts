@@ -34,7 +34,8 @@ export async function meetAll(
     try {
       return await meet(steering, agent);
     } catch (error) {
-      return failedOutcome(error, { agent: agent ?? "this host" });
+      const known = steering.met().find(({ fingerprint }) => fingerprint === agent);
+      return failedOutcome(error, { agent: known?.name ?? agent ?? "this host" });
     }
   });
   const met = new Map<string, Met>();

@@ -71,6 +71,7 @@ export async function writeBundleFile(
   const whom = options.any ? "every agent that trusts you" : count(fingerprints.length, "agent");
   print(steering, [
     `${options.out}: serial ${serial} of ${packed.site}, for ${whom}, ${octets.length} octets`,
-    `sha256 ${digest}. Only you can read the file: a web server needs more.`,
+    `sha256 ${digest}`,
+    "Only you can read the file: a web server needs more.",
   ]);
 }

@@ -55,7 +55,9 @@ export class PublishDesk {
       return;
     }
     const by = instance === undefined ? "" : `, announced as "${printableCut(instance, MAX_NAME)}"`;
-    print(this.parts, [`ready${by}:`, ...urls.map((url) => `  ${url}`)]);
+    const none = "  This host has no address that agents could reach.";
+    const lines = urls.length === 0 ? [none] : urls.map((url) => `  ${url}`);
+    print(this.parts, [`ready${by}:`, ...lines]);
   }
 
   give(asker: Asker): Given {

@@ -1,4 +1,5 @@
 import { AgentError } from "../../errors.ts";
+import type { AgentConnection } from "../../operator/connection.ts";
 import { loadSite } from "../../site/load.ts";
 import { wantsColour } from "../lab/paint.ts";
 import { planProblems } from "../plan-problems.ts";
@@ -13,7 +14,7 @@ import { anyFailed, failedOutcome, type Outcome, outcomeJson, outcomeLines } fro
 import { ProgressLines } from "./progress-lines.ts";
 import type { Steering } from "./steering.ts";
 import { AT_ONCE, together } from "./together.ts";
-import { isPassing, seeThrough } from "./trial.ts";
+import { tryOut } from "./trial.ts";
 
 export interface PushOptions extends SteerOptions, BundleOptions {
   readonly all?: true;
@@ -62,6 +63,7 @@ export async function push(
       ? await putAll(steering, willing, bundle, options, stop.signal)
       : willing.map((one) => looked(one, bundle, options.dryRun ? "good" : "left"));
     report(steering, [...before, ...outcomes], options);
+    if (stop.signal.aborted) steering.host.setExitStatus(FAILED);
   } finally {
     for (const { connection } of met) connection.close();
   }
@@ -180,16 +182,10 @@ async function put(
   const probationS = options.probation ?? PROBATION_S.usual;
   try {
     say("applying");
-    let applied = true;
-    try {
-      await agent.connection.use((a) => a.call("site.put", { bundle: octets, probationS }));
-    } catch (error) {
-      // A site that changes the agent's addresses may cost the connection before the answer.
-      if (!isPassing(error) || error.code !== "E_UNREACHABLE") throw error;
-      applied = false;
-    }
-    const end = await seeThrough(agent.connection, {
-      ...{ serial, digest, applied, before: agent.status, clock, signal, say },
+    const apply = (a: AgentConnection): Promise<unknown> =>
+      a.call("site.put", { bundle: octets, probationS });
+    const end = await tryOut(agent.connection, apply, {
+      ...{ serial, digest, before: agent.status, clock, signal, say },
       probationMs: probationS * 1000,
       keepDegraded: options.keepDegraded ?? false,
     });

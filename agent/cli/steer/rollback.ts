@@ -1,5 +1,6 @@
 import type { BundleRecord } from "../../control/messages.ts";
 import { AgentError } from "../../errors.ts";
+import type { AgentConnection } from "../../operator/connection.ts";
 import { wantsColour } from "../lab/paint.ts";
 import { print } from "../print.ts";
 import { type Met, meetAll } from "./agents-met.ts";
@@ -11,7 +12,7 @@ import { ProgressLines } from "./progress-lines.ts";
 import { report } from "./push.ts";
 import { readVerb } from "./read-verb.ts";
 import type { Steering } from "./steering.ts";
-import { seeThrough } from "./trial.ts";
+import { tryOut } from "./trial.ts";
 
 export interface RollbackOptions extends SteerOptions {
   readonly to?: number;
@@ -56,10 +57,10 @@ async function goBack(
     if (!(await mayGo(steering, about, options))) return { ...about, result: "left" };
     const progress = new ProgressLines(steering.host, [name]);
     try {
-      const record = await connection.use((a) => a.call("site.rollback", { serial: to.serial }));
-      const end = await seeThrough(connection, {
-        ...{ serial: record.serial, digest: record.digest, applied: true, signal },
-        ...{ before: agent.status, clock: steering.clock },
+      const { serial, digest } = to;
+      const apply = (a: AgentConnection): Promise<unknown> => a.call("site.rollback", { serial });
+      const end = await tryOut(connection, apply, {
+        ...{ serial, digest, signal, before: agent.status, clock: steering.clock },
         probationMs: PROBATION_S.usual * 1000,
         keepDegraded: options.keepDegraded ?? false,
         say: (text) => progress.say(name, text),

@@ -64,8 +64,25 @@ export class Reconnecting {
   }
 }
 
+/** Has an agent apply a bundle, and sees it through the probation. */
+export async function tryOut(
+  agent: Reconnecting,
+  apply: (connection: AgentConnection) => Promise<unknown>,
+  trial: Omit<Trial, "applied">,
+): Promise<TrialEnd> {
+  let applied = true;
+  try {
+    await agent.use(apply);
+  } catch (error) {
+    // A site that changes the agent's addresses may cost the connection before the answer.
+    if (!(error instanceof AgentError) || error.code !== "E_UNREACHABLE") throw error;
+    applied = false;
+  }
+  return seeThrough(agent, { ...trial, applied });
+}
+
 /** Watches an agent through a bundle's probation, and confirms the bundle when the agent has been well for some answers. */
-export async function seeThrough(agent: Reconnecting, trial: Trial): Promise<TrialEnd> {
+async function seeThrough(agent: Reconnecting, trial: Trial): Promise<TrialEnd> {
   const { clock, signal, say } = trial;
   let deadlineMs = clock.now() + trial.probationMs + GRACE_MS;
   let good = 0;
@@ -114,7 +131,7 @@ export async function seeThrough(agent: Reconnecting, trial: Trial): Promise<Tri
 }
 
 /** Resolves after so many milliseconds, or when the signal is aborted. */
-export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       cancel();
@@ -128,7 +145,7 @@ export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
 }
 
 /** Whether another try may succeed. */
-export function isPassing(error: unknown): error is AgentError {
+function isPassing(error: unknown): error is AgentError {
   return error instanceof AgentError && (error.code === "E_UNREACHABLE" || error.code === "E_BUSY");
 }
 

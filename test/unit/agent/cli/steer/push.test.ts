@@ -167,6 +167,12 @@ rack8  ${NOW_S}  runs it
     expect(rack.agent("rack9").asked).not.toContain("site.put");
   });
 
+  it("calls agents that are not there by the name that they had", async () => {
+    rack.agent("rack8").unplugged = true;
+    const run = await pushed([], { all: true });
+    expect(run.stdout).toMatch(/^rack8 .*E_UNREACHABLE$/m);
+  });
+
   it("with --stop-on-failure begins none at all where one would refuse", async () => {
     const run = await pushed(["rack7", "nobody"], { stopOnFailure: true });
     expect(run.status).toBe(1);

@@ -216,6 +216,13 @@ rack7      10  runs it
     expect(run.stdout).toContain("went back");
   });
 
+  it("finds an agent again that lost its network by going back", async () => {
+    rack.agent("rack7").breaksOnApply = true;
+    const run = await back();
+    expect([run.status, rack.agent("rack7").runs]).toEqual([1, "two"]);
+    expect(run.stdout).toContain("nobody confirmed it in time");
+  });
+
   it("fails for an agent that refuses, or is not there", async () => {
     rack.agent("rack7").failures.set("site.rollback", new AgentError("E_FORBIDDEN", "no"));
     expect((await back()).stdout).toContain("failed: E_FORBIDDEN");
