@@ -6,7 +6,7 @@ const COMPLETE = "__complete";
 
 if (process.argv[2] === COMPLETE) {
   const { knownNames } = await import("./cli/completion/names.ts");
-  for (const name of knownNames(process.argv[3] ?? "", process.env)) {
+  for (const name of await knownNames(process.argv[3] ?? "", process.env)) {
     process.stdout.write(`${name}\n`);
   }
 } else {

@@ -34,6 +34,8 @@ export interface LocalSocketInput {
   readonly stateDir: string;
   /** What is answered, each under its own first segment. */
   readonly routes: Readonly<Record<string, Hono>>;
+  /** Octets that a body has at most, below a first segment; 64 KiB for those that are not here. */
+  readonly bodyLimits?: Readonly<Record<string, number>>;
   /** Told of whatever a route threw that no operator can mend: a bug of ours. */
   readonly crash: (bug: unknown) => void;
 }
@@ -89,7 +91,7 @@ export async function openLocalSocket(input: LocalSocketInput): Promise<LocalSoc
   };
 }
 
-function serverOf({ routes, crash }: LocalSocketInput): Server {
+function serverOf({ routes, bodyLimits = {}, crash }: LocalSocketInput): Server {
   const app = new Hono();
   // The adapter's requests cannot be counted while they come in (hono's bodyLimit throws on them): what they announce counts,
   // and Node holds them to it.
@@ -97,8 +99,9 @@ function serverOf({ routes, crash }: LocalSocketInput): Server {
     if (c.req.header("transfer-encoding") !== undefined) {
       return c.json(usage("a request says how long it is (Content-Length)"), 411);
     }
-    if (Number(c.req.header("content-length") ?? 0) > MAX_BODY_OCTETS) {
-      return c.json(usage(`a request has at most ${MAX_BODY_OCTETS} octets`), 413);
+    const limit = bodyLimits[c.req.path.split("/")[1] ?? ""] ?? MAX_BODY_OCTETS;
+    if (Number(c.req.header("content-length") ?? 0) > limit) {
+      return c.json(usage(`a request has at most ${limit} octets`), 413);
     }
     return await next();
   });

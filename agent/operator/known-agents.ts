@@ -2,8 +2,8 @@ import { parse, stringify } from "yaml";
 import { AgentError } from "../errors.ts";
 import { printableCut } from "../log/printable.ts";
 import type { OperatorHome } from "./home.ts";
+import { NameCache, PINS } from "./name-cache.ts";
 
-const FILE = "known-agents.yaml";
 const HEAD =
   "# Agents that were met, and the identity key that each of them had then. `pilotlight trust forget` takes one out.\n";
 /** More agents than this are not remembered: the ones met longest ago make room. */
@@ -57,7 +57,7 @@ export class KnownAgents {
 
   /** In the order in which they were first met. Throws E_KEY when the file was made unreadable. */
   list(): readonly KnownAgent[] {
-    return parsed(this.home.read(FILE), this.home.file(FILE));
+    return parsed(this.home.read(PINS), this.home.file(PINS));
   }
 
   byFingerprint(fingerprint: string): KnownAgent | undefined {
@@ -87,10 +87,7 @@ export class KnownAgents {
       lastMet: time,
       lastAddress: met.address,
     };
-    await this.home.update(FILE, (text) => {
-      const all = parsed(text, this.home.file(FILE));
-      return written([...all.filter((a) => a.fingerprint !== met.fingerprint), agent]);
-    });
+    await this.change((all) => [...all.filter((a) => a.fingerprint !== met.fingerprint), agent]);
     const first = before === undefined;
     return { agent, first, ...(first && namesake ? { namesake } : {}) };
   }
@@ -102,11 +99,16 @@ export class KnownAgents {
 
   /** Takes an agent out: the next key that its name has is believed anew. */
   async forget(agent: KnownAgent): Promise<void> {
-    await this.home.update(FILE, (text) =>
-      written(
-        parsed(text, this.home.file(FILE)).filter((a) => a.fingerprint !== agent.fingerprint),
-      ),
-    );
+    await this.change((all) => all.filter((a) => a.fingerprint !== agent.fingerprint));
+  }
+
+  private async change(next: (all: readonly KnownAgent[]) => readonly KnownAgent[]): Promise<void> {
+    let agents: readonly KnownAgent[] = [];
+    await this.home.update(PINS, (text) => {
+      agents = bounded(next(parsed(text, this.home.file(PINS))));
+      return HEAD + stringify({ agents });
+    });
+    await new NameCache(this.home).know(agents);
   }
 
   private compared(met: Met): {
@@ -179,10 +181,9 @@ function parsed(text: string | undefined, file: string): readonly KnownAgent[] {
   });
 }
 
-function written(agents: readonly KnownAgent[]): string {
-  const first = [...agents].sort((a, b) => compare(a.lastMet, b.lastMet)).slice(-MOST);
-  first.sort((a, b) => compare(a.firstMet, b.firstMet));
-  return HEAD + stringify({ agents: first });
+function bounded(agents: readonly KnownAgent[]): readonly KnownAgent[] {
+  const kept = [...agents].sort((a, b) => compare(a.lastMet, b.lastMet)).slice(-MOST);
+  return kept.sort((a, b) => compare(a.firstMet, b.firstMet));
 }
 
 /** "rack7 (2)", as conflicts of mDNS are resolved. */

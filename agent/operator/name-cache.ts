@@ -1,17 +1,23 @@
+import { statSync } from "node:fs";
 import type { MachineStatus } from "../control/messages.ts";
 import type { OperatorHome } from "./home.ts";
 
 const FILE = "names.json";
-const MOST_AGENTS = 1_000;
+/** What it is made of. */
+export const PINS = "known-agents.yaml";
 const MOST_NAMES = 5_000;
 
-/** Names that an agent had when it was last asked. */
+/** Names of a known agent, and of what it had when it was last asked. */
 export interface AgentNames {
+  readonly name: string;
   readonly machines: readonly string[];
   readonly profiles: readonly string[];
 }
 
-/** What machines and profiles agents have, remembered for the shell's completion. Nothing depends on it being right. */
+/**
+ * The names of known agents, their machines and profiles, as the completion of shells needs them: read in a moment, where the
+ * pins take YAML. Nothing else depends on it being right.
+ */
 export class NameCache {
   private readonly home: OperatorHome;
 
@@ -19,33 +25,55 @@ export class NameCache {
     this.home = home;
   }
 
-  /** By fingerprint; empty when there is nothing that can be used. */
-  all(): ReadonlyMap<string, AgentNames> {
+  /** By fingerprint; undefined when it is older than the pins, or cannot be used. */
+  all(): ReadonlyMap<string, AgentNames> | undefined {
     try {
-      return parsed(this.home.read(FILE));
+      const madeMs = statSync(this.home.file(FILE)).mtimeMs;
+      const pinnedMs = statSync(this.home.file(PINS)).mtimeMs;
+      return madeMs < pinnedMs ? undefined : parsed(this.home.read(FILE));
     } catch {
-      return new Map();
+      return undefined;
     }
   }
 
-  /** Never fails: what cannot be remembered is not. */
+  /** These are the known agents now. Never fails: what cannot be remembered is not. */
+  async know(
+    agents: readonly { readonly name: string; readonly fingerprint: string }[],
+  ): Promise<void> {
+    await this.change((before) =>
+      agents.map(({ name, fingerprint }) => {
+        const { machines = [], profiles = [] } = before.get(fingerprint) ?? {};
+        return [fingerprint, { name, machines, profiles }];
+      }),
+    );
+  }
+
+  /** A known agent has these machines now. Never fails. */
   async remember(fingerprint: string, machines: readonly MachineStatus[]): Promise<void> {
-    const names: AgentNames = {
-      machines: machines.map(({ name }) => name).slice(0, MOST_NAMES),
-      profiles: [
-        ...new Set(machines.flatMap(({ profile }) => (profile === null ? [] : [profile]))),
-      ].slice(0, MOST_NAMES),
+    const profiles = machines.flatMap(({ profile }) => (profile === null ? [] : [profile]));
+    const names = {
+      machines: machines.map((machine) => machine.name).slice(0, MOST_NAMES),
+      profiles: [...new Set(profiles)].slice(0, MOST_NAMES),
     };
+    const before = this.all()?.get(fingerprint);
+    if (!before || JSON.stringify({ ...before, ...names }) === JSON.stringify(before)) return;
+    await this.change((all) =>
+      [...all].map(([key, agent]) => [key, key === fingerprint ? { ...agent, ...names } : agent]),
+    );
+  }
+
+  private async change(
+    next: (
+      before: ReadonlyMap<string, AgentNames>,
+    ) => readonly (readonly [fingerprint: string, names: AgentNames])[],
+  ): Promise<void> {
     try {
-      if (same(this.all().get(fingerprint), names)) return;
-      await this.home.update(FILE, (text) => {
-        const all = new Map(parsed(text));
-        all.delete(fingerprint);
-        all.set(fingerprint, names);
-        return `${JSON.stringify(Object.fromEntries([...all].slice(-MOST_AGENTS)))}\n`;
-      });
+      await this.home.update(
+        FILE,
+        (text) => `${JSON.stringify(Object.fromEntries(next(parsed(text))))}\n`,
+      );
     } catch {
-      // The home folder is somebody else's, or the disk is full: whoever needs it says so.
+      // The folder is somebody else's, or the disk is full: whoever needs it says so.
     }
   }
 }
@@ -61,15 +89,15 @@ function parsed(text: string | undefined): ReadonlyMap<string, AgentNames> {
   return new Map(
     Object.entries(data).map(([fingerprint, names]: [string, Partial<AgentNames> | null]) => [
       fingerprint,
-      { machines: texts(names?.machines), profiles: texts(names?.profiles) },
+      {
+        name: String(names?.name ?? ""),
+        machines: texts(names?.machines),
+        profiles: texts(names?.profiles),
+      },
     ]),
   );
 }
 
 function texts(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((text) => typeof text === "string") : [];
-}
-
-function same(a: AgentNames | undefined, b: AgentNames): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -58,7 +58,7 @@ export class FakeAgent {
 
   private constructor(options: FakeOptions) {
     this.options = options;
-    this.key = options.key ?? generateKey();
+    this.key = options.key ?? spareKey();
     this.name = options.name ?? "rack7";
   }
 
@@ -259,6 +259,17 @@ export function statusOf(agent: FakeAgent, more: Partial<AgentStatus> = {}): Age
     counters: {},
     ...more,
   };
+}
+
+/** Keys with certificates that no test uses just now: making one takes a process. */
+const spare: PrivateKey[] = [];
+
+function spareKey(): PrivateKey {
+  const key = spare.pop() ?? generateKey();
+  onTestFinished(() => {
+    spare.push(key);
+  });
+  return key;
 }
 
 const certificates = new WeakMap<PrivateKey, ReturnType<typeof makeCertificate>>();

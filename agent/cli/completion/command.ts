@@ -25,7 +25,7 @@ export function completeCommand(host: CommandHost): Command {
     .allowUnknownOption()
     .action(async (kind = "") => {
       const { knownNames } = await import("./names.ts");
-      for (const name of knownNames(kind, host.env)) host.stdout.write(`${name}\n`);
+      for (const name of await knownNames(kind, host.env)) host.stdout.write(`${name}\n`);
     });
 }
 

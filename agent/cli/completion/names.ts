@@ -1,24 +1,23 @@
 import { operatorHome } from "../../operator/home.ts";
-import { KnownAgents } from "../../operator/known-agents.ts";
 import { NameCache } from "../../operator/name-cache.ts";
 
 /** The names of a kind that are known here, without asking anybody. What cannot be read has no names. */
-export function knownNames(kind: string, env: NodeJS.ProcessEnv): readonly string[] {
+export async function knownNames(kind: string, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
   try {
     const home = operatorHome(env);
-    const known = new KnownAgents(home).list();
-    if (kind === "agent") return sorted(known.map(({ name }) => name));
-    const cached = new NameCache(home).all();
-    const names = known.flatMap(({ fingerprint }) => {
-      const of = cached.get(fingerprint);
-      return (kind === "machine" ? of?.machines : kind === "profile" ? of?.profiles : []) ?? [];
-    });
-    return sorted(names);
+    const agents = [...(new NameCache(home).all()?.values() ?? [])];
+    if (kind === "machine") return sorted(agents.flatMap(({ machines }) => machines));
+    if (kind === "profile") return sorted(agents.flatMap(({ profiles }) => profiles));
+    if (kind !== "agent") return [];
+    if (agents.length > 0) return sorted(agents.map(({ name }) => name));
+    // The pins were edited by hand, or this is their first use.
+    const { KnownAgents } = await import("../../operator/known-agents.ts");
+    return sorted(new KnownAgents(home).list().map(({ name }) => name));
   } catch {
     return [];
   }
 }
 
 function sorted(names: readonly string[]): readonly string[] {
-  return [...new Set(names)].filter((name) => !/[\r\n]/.test(name)).sort();
+  return [...new Set(names)].filter((name) => name !== "" && !/[\r\n]/.test(name)).sort();
 }

@@ -48,7 +48,7 @@ describe("KnownAgents", () => {
     ]);
     expect(statSync(home.dir).mode & 0o777).toBe(0o700);
     expect(statSync(home.file("known-agents.yaml")).mode & 0o777).toBe(0o600);
-    expect(readdirSync(home.dir)).toEqual(["known-agents.yaml"]);
+    expect(readdirSync(home.dir)).toEqual(["known-agents.yaml", "names.json"]);
   });
 
   it("follows an agent that moves or is renamed", async () => {
