@@ -1,4 +1,8 @@
+import { AgentError } from "../../errors.ts";
+import { printable } from "../../log/printable.ts";
+import type { AgentConnection } from "../../operator/connection.ts";
 import { loadSite } from "../../site/load.ts";
+import type { Site } from "../../site/site.ts";
 import { siteChanges } from "../../site/site-changes.ts";
 import { wantsColour } from "../lab/paint.ts";
 import { print, printJson } from "../print.ts";
@@ -20,9 +24,7 @@ export async function showDiff(
   try {
     const status = await readVerb(agent, "status.get", {});
     const serial = status.site?.bundle?.serial ?? 0;
-    const changes = status.site
-      ? await withSite(await fetchSite(agent), (old) => siteChanges(old, next))
-      : siteChanges(undefined, next);
+    const changes = status.site ? await changesFrom(agent, next) : siteChanges(undefined, next);
     if (options.json) {
       const { name, fingerprint } = agent;
       printJson(steering, { agent: name, fingerprint, serial, changes });
@@ -33,5 +35,19 @@ export async function showDiff(
     print(steering, changesLines([{ agent: agent.name, changes }], colour));
   } finally {
     agent.close();
+  }
+}
+
+async function changesFrom(agent: AgentConnection, next: Site): Promise<readonly string[]> {
+  try {
+    return await withSite(await fetchSite(agent), (old) => siteChanges(old, next));
+  } catch (cause) {
+    if (!(cause instanceof AgentError) || cause.code !== "E_SITE_INVALID") throw cause;
+    // A site file of the agent's host may name files beside it that nobody has sent.
+    const message = `what ${printable(agent.name)} runs cannot be read here`;
+    throw new AgentError("E_SITE_INVALID", `${message}\n\n${cause.message}`, {
+      cause,
+      cure: "Fetch it with `pilotlight pull`, and compare the files.",
+    });
   }
 }

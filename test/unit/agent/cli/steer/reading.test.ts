@@ -171,6 +171,18 @@ describe("diff", () => {
   });
 });
 
+describe("diff with an agent that runs a file of its host", () => {
+  it("says so when that names files which do not travel", async () => {
+    const file = path.join(dir, "site.yaml");
+    writeFileSync(file, site("three"));
+    const strange = `${site("two")}profiles: { p: { files: { a: { template: ../../gone } } } }\n`;
+    rack.agent("rack7").extraFiles = { "site.yaml": Buffer.from(strange) };
+    const run = await rack.run((steering) => showDiff(steering, file, "rack7", {}));
+    expect(run.error?.code).toBe("E_SITE_INVALID");
+    expect(run.error?.message).toMatch(/^what rack7 runs cannot be read here\n\n.*has 1 mistake/);
+  });
+});
+
 describe("rollback", () => {
   const back = (options: { to?: number; yes?: true; json?: true } = {}) =>
     rack.run((steering) => rollback(steering, "rack7", options));
