@@ -11,6 +11,7 @@ import { labCommand } from "./cli/lab/command.ts";
 import { replayCommand } from "./cli/replay.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { simCommand } from "./cli/sim.ts";
+import { configCommands } from "./cli/steer/commands.ts";
 import { steerCommands } from "./cli/steer/steer-commands.ts";
 import { packageVersion } from "./cli/version.ts";
 import { AgentError, formatAgentError } from "./errors.ts";
@@ -58,7 +59,8 @@ const program = new Command("pilotlight")
   .addCommand(decodeCommand(host))
   .addCommand(replayCommand(host));
 
-for (const command of steerCommands(host)) program.addCommand(command);
+for (const command of [...steerCommands(host), ...configCommands(host)])
+  program.addCommand(command);
 program
   .addCommand(completionCommand(host, () => program))
   .addCommand(completeCommand(host), { hidden: true });

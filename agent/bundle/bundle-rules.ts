@@ -56,10 +56,12 @@ export function pathFault(path: string): string | undefined {
 }
 
 /**
+ * Why these cannot be the files of a bundle, in words. Undefined: they can.
+ *
  * Paths that differ in case or in Unicode form alone are refused, as is a file where another needs a folder: `pull` writes them
  * onto laptops as well, whose file systems mostly fold both, and one of the two would be lost without a word.
  */
-function filesFault(files: ReadonlyMap<string, Uint8Array>): string | undefined {
+export function filesFault(files: ReadonlyMap<string, Uint8Array>): string | undefined {
   if (files.size > MAX_FILES) return `it has ${files.size} files, and ${MAX_FILES} are allowed`;
   const seen = new Map<string, "file" | "folder">();
   for (const [path, octets] of files) {

@@ -1,17 +1,12 @@
 import { Command } from "commander";
 import { checkAsset, missingSecrets } from "../assets/check-asset.ts";
-import { ChunkCache } from "../assets/chunk-cache.ts";
-import { FixedSlot } from "../assets/fixed-slot.ts";
 import { createStoreEnvironment } from "../assets/stores/store-environment.ts";
 import { AgentError, formatAgentError } from "../errors.ts";
-import { Planner } from "../plan/planner.ts";
-import { Renderer } from "../plan/render.ts";
 import { loadSite } from "../site/load.ts";
-import type { Site } from "../site/site.ts";
 import type { CommandHost } from "./host.ts";
+import { planProblems } from "./plan-problems.ts";
 import { packageVersion } from "./version.ts";
 
-const CHUNK_LEN = 256 * 1024;
 const FAILED = 1;
 
 interface CheckCommandOptions {
@@ -52,7 +47,7 @@ async function check(file: string, options: CheckCommandOptions, host: CommandHo
   } finally {
     await stores.close();
   }
-  problems.push(...(await templateProblems(site)));
+  problems.push(...(await planProblems(site)));
   for (const problem of problems) host.stderr.write(`${formatAgentError(problem)}\n`);
   if (problems.length > 0) {
     host.setExitStatus(FAILED);
@@ -62,27 +57,4 @@ async function check(file: string, options: CheckCommandOptions, host: CommandHo
   host.stdout.write(
     `${file}: good: ${machines.length} machines, ${profiles.size} profiles, ${assets.size} assets\n`,
   );
-}
-
-/** What keeps plans from being made: templates, and directories that are not there. */
-async function templateProblems(site: Site): Promise<readonly AgentError[]> {
-  const problems = new Set<AgentError>();
-  const pending = new AgentError("E_ASSET_PENDING", "not looked at");
-  const planner = await Planner.create({
-    site,
-    assets: {
-      chunks: new ChunkCache(CHUNK_LEN, 0),
-      slot: ({ name }) => new FixedSlot(name, pending),
-    },
-    renderer: new Renderer(),
-    siteMtimeMs: 0,
-    problem: (error) => problems.add(error),
-  });
-  for (const { files } of planner.all()) {
-    for (const name of files.names) {
-      const state = files.get(name)?.current();
-      if (state instanceof AgentError && state !== pending) problems.add(state);
-    }
-  }
-  return [...problems];
 }
