@@ -334,6 +334,10 @@ export class FakeRack {
       onStopSignal: (fn) => {
         this.stop = fn;
       },
+      onReloadSignal: () => {},
+      exit: () => {
+        throw new Error("a command ended the process");
+      },
       setExitStatus: (n) => {
         status = n;
       },

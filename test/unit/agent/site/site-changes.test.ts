@@ -278,25 +278,25 @@ describe("siteChanges", () => {
   });
 
   it("describes parts of a site that came later by their keys", () => {
-    const management = {
+    const later = {
       interfaces: ["eth0"],
       read: "token",
       token: { kind: "env", variable: "T" },
     };
     const [a, b] = [siteOf(RICH), siteOf(RICH)].map((site, i) => ({
       ...site,
-      management: i === 0 ? management : { ...management, interfaces: ["eth0", "eth1"] },
-    }));
+      later: i === 0 ? later : { ...later, interfaces: ["eth0", "eth1"] },
+    })) as unknown as readonly Site[];
     if (!a || !b) throw new Error("two sites");
-    expect(siteChanges(a, b)).toEqual(["management: interfaces: eth0 → eth0, eth1"]);
-    expect(siteChanges(a, siteOf(RICH))).toEqual(["management removed"]);
-    const { interfaces: _, ...anywhere } = management;
-    const nowhere = { ...siteOf(RICH), management: { ...management, interfaces: [] } };
-    expect(siteChanges({ ...siteOf(RICH), management: anywhere } as Site, nowhere)).toEqual([
-      "management: interfaces added: none",
+    expect(siteChanges(a, b)).toEqual(["later: interfaces: eth0 → eth0, eth1"]);
+    expect(siteChanges(a, siteOf(RICH))).toEqual(["later removed"]);
+    const { interfaces: _, ...anywhere } = later;
+    const nowhere = { ...siteOf(RICH), later: { ...later, interfaces: [] } } as Site;
+    expect(siteChanges({ ...siteOf(RICH), later: anywhere } as unknown as Site, nowhere)).toEqual([
+      "later: interfaces added: none",
     ]);
     expect(siteChanges(siteOf(RICH), a)).toEqual([
-      "management added: interfaces eth0, read token, token variable T",
+      "later added: interfaces eth0, read token, token variable T",
     ]);
   });
 });

@@ -50,6 +50,10 @@ export class Desk {
       onStopSignal: (fn) => {
         this.interrupt = fn;
       },
+      onReloadSignal: () => {},
+      exit: () => {
+        throw new Error("a command ended the process");
+      },
       setExitStatus: (n) => {
         status = n;
       },
