@@ -2,10 +2,12 @@ import { createServer, type Server } from "node:net";
 import { ChunkCache } from "../../agent/assets/chunk-cache.ts";
 import type { Assets } from "../../agent/assets/slot.ts";
 import { AssetStore } from "../../agent/assets/store.ts";
+import type { Clock } from "../../agent/link/clock.ts";
 import type { TcpPorts } from "../../agent/link/tcp-listener.ts";
 import { Journal, type JournalEntry } from "../../agent/log/journal.ts";
 import { Needs } from "../../agent/plan/needs.ts";
 import { Planner } from "../../agent/plan/planner.ts";
+import type { Plans } from "../../agent/plan/plans.ts";
 import { Renderer } from "../../agent/plan/render.ts";
 import { Sightings } from "../../agent/plan/sightings.ts";
 import { startServices } from "../../agent/services/all.ts";
@@ -30,11 +32,13 @@ export interface VirtualAgent {
   stop(): Promise<void>;
 }
 
-/** Starts the agent's services with a site file, on a virtual host that has the site's address. `assetsOf`: what plans get. */
+/** Starts the agent's services with a site file, on a virtual host that has the site's address. `assetsOf`: what plans get; `plansOf`: what services get of them. */
 export async function startVirtualAgent(
   siteFile: string,
   mac: Uint8Array,
   assetsOf: (store: Assets) => Assets = (store) => store,
+  plansOf: (planner: Planner, journal: Journal, clock: Clock) => Promise<Plans> = async (planner) =>
+    planner,
 ): Promise<VirtualAgent> {
   const site = await loadSite(siteFile);
   const { address, prefixLen } = site.network;
@@ -52,7 +56,7 @@ export async function startVirtualAgent(
   });
   const journal = new Journal(10_000, () => EPOCH_MS + clock.now());
   const context = {
-    planner,
+    planner: await plansOf(planner, journal, clock),
     sightings: new Sightings(clock.now),
     needs: new Needs(clock.now),
     journal,
