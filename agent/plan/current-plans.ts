@@ -38,6 +38,7 @@ export class CurrentPlans implements Plans {
   private readonly input: CurrentPlansInput;
   private readonly boots: Boots;
   private readonly mounts = new Mounts();
+  private byName: ReadonlyMap<string, Machine> = new Map();
   private readonly records: Map<string, OverrideRecord>;
   /** Plans of overridden boots to come, by the machine's name. */
   private next = new Map<string, BootPlan>();
@@ -119,11 +120,10 @@ export class CurrentPlans implements Plans {
 
   /** The machine of this name. Throws E_NOT_FOUND. */
   machine(name: string): Machine {
-    const { machines, name: site } = this.site;
-    const found = machines.find((m) => m.name === name);
+    const found = this.byName.get(name);
     if (found) return found;
-    const names = machines.map((m) => m.name);
-    throw notFound(`the site ${site} has no machine "${name}"`, name, names);
+    const message = `the site ${this.site.name} has no machine "${name}"`;
+    throw notFound(message, name, [...this.byName.keys()]);
   }
 
   /** The plan that a machine is served by now. */
@@ -232,6 +232,7 @@ export class CurrentPlans implements Plans {
     }
     const released = await this.released(planner);
     this.planner = planner;
+    this.byName = byName;
     this.next = new Map();
     this.begun = released;
     for (const [name, { next, taken }] of this.records) {

@@ -5,6 +5,7 @@ import path from "node:path";
 import type { DiskCache } from "../../assets/cache/disk-cache.ts";
 import { FolderCache } from "../../assets/cache/folder-cache.ts";
 import { Layout } from "../../assets/cache/layout.ts";
+import { recordsOf, servedVersion, shortDigest } from "../../assets/cache/named-version.ts";
 import { rebuild } from "../../assets/cache/rebuild.ts";
 import type { AssetRecord, VersionRecord } from "../../assets/cache/records.ts";
 import { CacheTables } from "../../assets/cache/tables.ts";
@@ -13,7 +14,6 @@ import { octetsText } from "../../log/timeline.ts";
 import { openDatabase } from "../../state/database.ts";
 import { wantsColour } from "../lab/paint.ts";
 import { barLine, LiveLines } from "../progress-bar.ts";
-import { recordsOf, servedVersion, shortDigest } from "./choose.ts";
 import { type CacheContext, type CacheOptions, print, printJson, withCache } from "./context.ts";
 import { count } from "./words.ts";
 

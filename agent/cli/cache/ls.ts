@@ -1,6 +1,6 @@
+import { shortDigest } from "../../assets/cache/named-version.ts";
 import { octetsText } from "../../log/timeline.ts";
 import { paint, wantsColour } from "../lab/paint.ts";
-import { shortDigest } from "./choose.ts";
 import { type CacheContext, type CacheOptions, print, printJson, withCache } from "./context.ts";
 import { type Row, rowsOf } from "./rows.ts";
 import { ageText, styleOf, timeText, wrapped } from "./words.ts";

@@ -1,10 +1,10 @@
 import type { CacheUsage } from "../../assets/cache/cache.ts";
+import { shortDigest } from "../../assets/cache/named-version.ts";
 import type { AssetStatus, KeeperStatus } from "../../assets/fetch/status.ts";
 import type { AgentAssets } from "../../control/asset-status.ts";
 import { octetsText } from "../../log/timeline.ts";
 import type { Cell } from "../lab/paint.ts";
 import { bar, barLine } from "../progress-bar.ts";
-import { shortDigest } from "./choose.ts";
 import { count, durationText, timeText, wrapped } from "./words.ts";
 
 const BAR_WIDTH = 24;

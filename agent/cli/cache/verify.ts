@@ -1,9 +1,9 @@
 import type { DiskCache } from "../../assets/cache/disk-cache.ts";
+import { recordsOf, servedVersion, shortDigest } from "../../assets/cache/named-version.ts";
 import type { AssetRecord } from "../../assets/cache/records.ts";
 import { octetsText } from "../../log/timeline.ts";
 import { wantsColour } from "../lab/paint.ts";
 import { barLine, LiveLines } from "../progress-bar.ts";
-import { recordsOf, servedVersion, shortDigest } from "./choose.ts";
 import {
   type CacheContext,
   type CacheOptions,
