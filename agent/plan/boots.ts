@@ -38,18 +38,12 @@ interface Boot {
   maybeMs: number;
 }
 
-const ROMS: ReadonlySet<Family> = new Set<Family>([
-  "openfirmware",
-  "pxe-bios",
-  "uefi-ia32",
-  "uefi-x64",
-  "uefi-arm32",
-  "uefi-arm64",
-  "uefi-http-x64",
-  "uefi-http-arm64",
-  "uboot",
-  "slof",
-  "raspberry-pi",
+/** What comes after a ROM, or may. */
+const LATER: ReadonlySet<Family> = new Set<Family>([
+  "ipxe",
+  "bsd-loader",
+  "linux-kernel",
+  "unknown",
 ]);
 
 /**
@@ -118,7 +112,7 @@ export class Boots {
 
   private askDhcp(mac: MacText, boot: Boot, family: Family, quietMs: number): Verdict {
     boot.rarpQuietMs = undefined;
-    const level = ROMS.has(family) ? 0 : family === "ipxe" ? 1 : undefined;
+    const level = !LATER.has(family) ? 0 : family === "ipxe" ? 1 : undefined;
     if (level === undefined) {
       if (boot.unnamed && quietMs > LONGEST_PAUSE_MS) boot.over = true;
       if (boot.over) {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { CurrentPlans } from "../../agent/plan/current-plans.ts";
-import type { ContentSink, Firmware, FirmwareEvent } from "../../firmware-sim/firmware.ts";
+import type { ContentSink, Firmware } from "../../firmware-sim/firmware.ts";
 import { openFirmware } from "../../firmware-sim/openfirmware/openfirmware.ts";
 import { pxe } from "../../firmware-sim/pxe/pxe.ts";
 import { parseMac } from "../../protocols/wire/mac-address.ts";
@@ -11,6 +11,7 @@ import { recordForFailure } from "../support/pcap-recorder.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { pattern } from "../support/test-site.ts";
 import { startVirtualAgent, type VirtualAgent } from "../support/virtual-agent.ts";
+import { loaded, verdictOf } from "../support/virtual-boot.ts";
 import { seededRandom } from "../support/virtual-clock.ts";
 import { VirtualWire, type WireConditions } from "../support/virtual-wire.ts";
 
@@ -103,13 +104,7 @@ async function setUp(conditions: WireConditions = {}): Promise<Rack> {
     await wire.runAsync(ms, agent.isBusy);
   };
   const boot: Rack["boot"] = async (make) => {
-    const hashes = new Map<string, ReturnType<typeof createHash>>();
-    const sink: ContentSink = (file, _at, o, at, len) => {
-      const hash = hashes.get(file) ?? createHash("sha256");
-      hash.update(o.u8.subarray(at, at + len));
-      hashes.set(file, hash);
-      return undefined;
-    };
+    const { sink, digests } = loaded();
     const firmware = make(sink, seed++);
     wire.join(firmware);
     firmware.powerOn(wire.clock.nowMs);
@@ -119,8 +114,8 @@ async function setUp(conditions: WireConditions = {}): Promise<Rack> {
     const names = new Map(
       Object.keys(FILES).map((name) => [digest(FILES[name as Name]), name] as const),
     );
-    const loaded = [...hashes.values()].map((hash) => names.get(hash.digest("hex")));
-    return new Set(loaded.filter((name) => name !== undefined));
+    const files = [...digests().values()].map((digest) => names.get(digest));
+    return new Set(files.filter((name) => name !== undefined));
   };
   rack = { agent, plans, wire, pass, boot };
   return rack;
@@ -213,13 +208,6 @@ describe("a machine that is held", () => {
     expect(await boot(sun)).toEqual(OLD);
   });
 });
-
-function verdictOf(firmware: Firmware): string {
-  let last: FirmwareEvent | undefined;
-  for (let e = firmware.pollEvent(); e; e = firmware.pollEvent()) last = e;
-  if (last?.kind === "booted") return `booted ${last.octets}`;
-  return last?.kind === "failed" ? `failed ${last.stage}: ${last.reason}` : "unfinished";
-}
 
 function digest(octets: Uint8Array | string): string {
   return createHash("sha256").update(octets).digest("hex");

@@ -10,9 +10,10 @@ import { Planner } from "../../agent/plan/planner.ts";
 import type { Plans } from "../../agent/plan/plans.ts";
 import { Renderer } from "../../agent/plan/render.ts";
 import { Sightings } from "../../agent/plan/sightings.ts";
-import { startServices } from "../../agent/services/all.ts";
+import { type Services, startServices } from "../../agent/services/all.ts";
 import { StatusCounters } from "../../agent/services/context.ts";
 import { loadSite } from "../../agent/site/load.ts";
+import type { Site } from "../../agent/site/site.ts";
 import { VirtualHost } from "./virtual-host.ts";
 import { VirtualDuplex, virtualClockOf, virtualUdpPorts } from "./virtual-ports.ts";
 
@@ -29,6 +30,8 @@ export interface VirtualAgent {
   readonly problems: readonly string[];
   /** Whether a service waits for a disk: virtual time must not run past it. */
   readonly isBusy: () => boolean;
+  readonly site: Site;
+  readonly services: Services;
   stop(): Promise<void>;
 }
 
@@ -76,11 +79,13 @@ export async function startVirtualAgent(
     },
     openLink: () => host.frameLane(),
   };
-  await startServices(context, lanes, MAX_TRANSFERS, (close) => stops.push(close));
+  const services = await startServices(context, lanes, MAX_TRANSFERS, (close) => stops.push(close));
   return {
     host,
     journal: journal.entries(),
     problems,
+    site,
+    services,
     isBusy: () => cache.reads > 0,
     stop: async () => {
       for (const close of stops.reverse()) await close();

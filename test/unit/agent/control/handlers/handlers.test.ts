@@ -1,9 +1,11 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { createHandlers } from "../../../../../agent/control/handlers/all.ts";
 import { VERBS } from "../../../../../agent/control/verbs.ts";
 import { AgentError } from "../../../../../agent/errors.ts";
 import { byEva, LOCALLY, testAgent, testKey, WALL_MS } from "../../../../support/agent-parts.ts";
-import { pattern } from "../../../../support/test-site.ts";
+import { pattern, RACK } from "../../../../support/test-site.ts";
 
 const UNCONFIGURED = { code: "E_NOT_FOUND", message: /^this agent is unconfigured/ };
 
@@ -157,10 +159,16 @@ describe("site", () => {
       cure: "There are: 3.",
     });
 
-    const local = await setUp({ siteFile: `${dir}/site.yaml` });
-    const missing = local.verbs["site.get"]({}, LOCALLY);
     // The test's site was never a file.
-    await expect(missing).rejects.toMatchObject({ code: "E_SITE_READ" });
+    const local = await setUp({ siteFile: `${dir}/site.yaml` });
+    await expect(local.verbs["site.get"]({}, LOCALLY)).rejects.toMatchObject({
+      code: "E_SITE_READ",
+    });
+    writeFileSync(path.join(local.dir, "site.yaml"), RACK);
+    const written = await local.verbs["site.get"]({}, LOCALLY);
+    expect(written).toMatchObject({ site: "rack7", serial: 0, main: "site.yaml" });
+    expect(Object.keys(written.files)).toEqual(["site.yaml", "config.liquid"]);
+    expect(Buffer.from(written.files["site.yaml"] ?? []).toString()).toBe(RACK);
   });
 
   it("says what a bundle would change, and what is different between two", async () => {
