@@ -92,7 +92,11 @@ export class RarpService {
       what: family,
       slots,
       patienceMs: patienceOf(family).addressMs,
-      release: (heldMs) => this.answer(plan, `${why}${heldFor(heldMs)}`),
+      release: (heldMs) => {
+        const back = heldBack(plan, this.context);
+        if (back === undefined) this.answer(plan, `${why}${heldFor(heldMs)}`);
+        else this.silent(mac, back, plan);
+      },
     });
     if (isNew) this.silent(mac, heldBecause(wait.why), plan);
     return true;

@@ -73,6 +73,8 @@ export class HttpService {
     const { method } = c.req;
     const heldMs = await this.hold(plan, method, asked, outgoing);
     if (heldMs === undefined) return RESPONSE_ALREADY_SENT;
+    // An operator may have held it back meanwhile.
+    if (!this.admit(incoming)) return RESPONSE_ALREADY_SENT;
     const decided = await answerHttp(plan, method, asked, c.req.raw.headers);
     const answer = { ...decided, why: decided.why + heldFor(heldMs) };
     const { status, headers, body } = answer;

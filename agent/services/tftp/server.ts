@@ -159,6 +159,11 @@ export class TftpServer {
     const { tftpMs: patienceMs } = patienceOf(this.context.sightings.familyOf(plan.machine));
     const release = (heldMs: number, patienceOver: boolean): void => {
       if (this.view.reset(octets, 0, octets.u8.length)) return;
+      const back = heldBack(plan, this.context);
+      if (back !== undefined) {
+        this.note(plan, asked, "silent", back);
+        return;
+      }
       if (!patienceOver) this.act(again, plan, asked, heldMs);
       else this.refuse(again, plan, asked, { code: TftpError.NotDefined, why: vain(why, heldMs) });
     };

@@ -1,12 +1,20 @@
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { Content } from "../../../../agent/assets/content.ts";
 import { CurrentPlans } from "../../../../agent/plan/current-plans.ts";
 import type { ServiceContext } from "../../../../agent/services/context.ts";
 import { DhcpServer } from "../../../../agent/services/dhcp/server.ts";
 import { HttpService } from "../../../../agent/services/http/service.ts";
 import { NfsProgram } from "../../../../agent/services/nfs/program.ts";
+import { RarpService } from "../../../../agent/services/rarp.ts";
 import { RpcDispatcher } from "../../../../agent/services/rpc/dispatcher.ts";
 import { MountProgram } from "../../../../agent/services/rpc/mount.ts";
 import { TftpServer } from "../../../../agent/services/tftp/server.ts";
+import { emitArp, RARP_REQUEST } from "../../../../protocols/arp/packet.ts";
+import {
+  ETHERTYPE_RARP,
+  EthernetView,
+  emitEthernet,
+} from "../../../../protocols/ethernet/frame.ts";
 import {
   emitMountPath,
   MOUNT_FHSIZE,
@@ -165,6 +173,43 @@ describe("a machine that is held", () => {
     await plans.hold("minipc", "eva");
     expect(await ask()).toBe(0);
     expect(last()).toMatchObject({ protocol: "tftp", outcome: "silent", decision: "held by eva" });
+  });
+
+  it("is not answered what it had asked before, when that is fetched at last", async () => {
+    const { plans, context, ports, assets, last, clock } = await setUp();
+    const [tftp, sender] = [new TftpServer(context, ports, 4), new FakeSender()];
+    const rarp = new RarpService(context, sender);
+    await tftp.start();
+    onTestFinished(() => {
+      tftp.stop();
+      rarp.stop();
+    });
+    const slot = assets.slots.get("ofwboot");
+    if (!slot) throw new Error("no slot");
+    const there = slot.current() as Content;
+    slot.wait();
+    const o = Octets.alloc(100);
+    const rrq = { filename: "AC182A33", mode: TftpMode.Octet, options: [] };
+    ports.port(69).deliver(o.u8.slice(0, emitRrq(rrq, o, 0)), V100.src, 2_000, false);
+    const request = Octets.alloc(60);
+    const v100 = bytes("0003ba5baeb3");
+    const all = new Uint8Array(6).fill(0xff);
+    const at = emitEthernet({ dst: all, src: v100, etherType: ETHERTYPE_RARP }, request, 0);
+    emitArp({ op: RARP_REQUEST, sha: v100, spa: 0, tha: v100, tpa: 0 }, request, at);
+    const frame = new EthernetView();
+    frame.reset(request, 0, 60);
+    rarp.handle(request, frame);
+    expect(last().decision).toMatch(/^held: fetching/);
+    await plans.hold("v100", "eva");
+    slot.become(there);
+    await settle();
+    clock.advance(1_000);
+    await settle();
+    expect(ports.transfers).toEqual([]);
+    expect(ports.port(69).take()).toEqual([]);
+    expect(sender.frames).toEqual([]);
+    const held = context.journal.entries().filter((e) => e.decision === "held by eva");
+    expect(held.map((e) => e.protocol).sort()).toEqual(["rarp", "tftp"]);
   });
 
   it("is not answered by HTTP", async () => {
