@@ -9,6 +9,8 @@ import { AgentError } from "../errors.ts";
 const KERNEL_BUFFER: number = 8 * 1024 * 1024;
 /** Frames with up to two VLAN tags, and jumbo frames that a virtual link may carry. */
 const SLAB_LEN = 16_384;
+/** As many octets of a frame as libpcap hands over: merged segments, too. */
+export const WHOLE_FRAME_LEN = 65_535;
 
 /** Raw Ethernet frames of one interface. */
 export interface FrameLane {
@@ -77,7 +79,7 @@ const CLOSING: Set<() => void> = new Set();
  * `filter` is a pcap filter expression. Throws E_CAPABILITY without CAP_NET_RAW, E_INTERFACE when there is no such device
  * or it is not Ethernet. `failed` is told why a frame could not be sent. `bufferLen`: octets of kernel memory for frames that
  * wait for us. `lost` is told when the interface went down or away: the lane is closed then, and another one may be opened
- * when the interface is back.
+ * when the interface is back. `slabLen`: octets of the longest frame that is handed on; longer ones are dropped.
  *
  * A lane that was closed hears nothing, but its session keeps the process alive until a frame passes its filter: commands end
  * by `process.exit`.
@@ -88,12 +90,13 @@ export function openFrameLane(
   failed: (message: string) => void = () => {},
   bufferLen: number = KERNEL_BUFFER,
   lost: () => void = () => {},
+  slabLen: number = SLAB_LEN,
 ): FrameLane {
   const { PcapSession } = createRequire(import.meta.url)(BINDING) as {
     PcapSession: new () => Session;
   };
-  const rx = Buffer.alloc(SLAB_LEN);
-  const tx = Buffer.alloc(SLAB_LEN);
+  const rx = Buffer.alloc(slabLen);
+  const tx = Buffer.alloc(slabLen);
   const header = Buffer.alloc(HEADER_LEN);
   const captured = new Uint32Array(header.buffer, header.byteOffset + CAPTURED_LEN, 1);
   const session = new PcapSession();
@@ -104,7 +107,7 @@ export function openFrameLane(
   const packet = (): void => {
     const [len = 0] = captured;
     packets += 1;
-    if (open && len <= SLAB_LEN) handle(len);
+    if (open && len <= slabLen) handle(len);
   };
   const dispatch = (): number => {
     const count = session.dispatch(rx, header);

@@ -8,8 +8,10 @@ import { AgentError } from "../errors.ts";
 import type { BootParameter, Machine, Profile, Root, Site } from "../site/site.ts";
 import type { BootPlan, Export } from "./boot-plan.ts";
 import { FileTable } from "./file-table.ts";
+import { Mounts } from "./mounts.ts";
 import { assetsOf, rootAssets } from "./needs.ts";
 import { decideOffer, fileUrl, IPXE_SCRIPT } from "./offer.ts";
+import type { Plans } from "./plans.ts";
 import { type Renderer, templateContext } from "./render.ts";
 import { TreeTable } from "./tree-table.ts";
 
@@ -39,24 +41,32 @@ export interface PlannerInput {
  * All plans are made when the site is loaded, so that a boot waits for nothing but its octets. A plan names places; what is in
  * them may come, and be replaced, while the agent runs.
  */
-export class Planner {
-  private readonly plans: ReadonlyMap<Machine, BootPlan>;
+export class Planner implements Plans {
+  private readonly plans = new Map<Machine, BootPlan>();
   private readonly trees: TreeTable;
+  private readonly mounts = new Mounts();
+  private readonly input: PlannerInput;
   readonly site: Site;
 
-  private constructor(site: Site, plans: ReadonlyMap<Machine, BootPlan>, trees: TreeTable) {
-    this.site = site;
-    this.plans = plans;
-    this.trees = trees;
+  private constructor(input: PlannerInput) {
+    const { before, ...rest } = input;
+    this.input = rest;
+    this.trees = new TreeTable(before?.trees);
+    this.site = input.site;
   }
 
   static async create(input: PlannerInput): Promise<Planner> {
-    const plans = new Map<Machine, BootPlan>();
-    const trees = new TreeTable(input.before?.trees);
+    const planner = new Planner(input);
     for (const machine of input.site.machines) {
-      plans.set(machine, await makePlan(machine, input, trees));
+      planner.plans.set(machine, await makePlan(machine, input, planner.trees));
     }
-    return new Planner(input.site, plans, trees.settled());
+    planner.trees.settled();
+    return planner;
+  }
+
+  /** What a machine of the site is served when it boots another profile of it than its own. */
+  planWith(machine: Machine, profile: Profile): Promise<BootPlan> {
+    return makePlan({ ...machine, profile }, this.input, this.trees);
   }
 
   /** The plans of all machines. */
@@ -74,6 +84,24 @@ export class Planner {
   byIp(address: number): BootPlan | undefined {
     const machine = this.site.machineByIp.get(address);
     return machine && this.plans.get(machine);
+  }
+
+  // A site by itself has no overrides.
+
+  asks(plan: BootPlan): BootPlan {
+    return plan;
+  }
+
+  heard(): void {}
+
+  heldBy(): undefined {}
+
+  mounted({ machine }: BootPlan, exported: Export): void {
+    this.mounts.set(machine.mac, exported);
+  }
+
+  mountedOn({ machine }: BootPlan): Export | undefined {
+    return this.mounts.get(machine.mac);
   }
 }
 

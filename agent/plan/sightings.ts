@@ -38,6 +38,12 @@ export class Sightings {
     return this.current(machine)?.family ?? "unknown";
   }
 
+  /** The same for whoever only looks: it is no sign of life. */
+  lastFamily(machine: Machine): Family | undefined {
+    const seen = this.seen.get(machine.mac);
+    return seen && this.now() - seen.lastMs <= FORGET_MS ? seen.family : undefined;
+  }
+
   /** A machine asked for its address by RARP: it starts anew, and is taken for a PROM until it says otherwise. */
   rarp(machine: Machine): Recognition {
     const known = this.current(machine);

@@ -10,6 +10,7 @@ import { type FrameSender, LinkServer } from "./link-server.ts";
 import { RarpService } from "./rarp.ts";
 import { RpcService } from "./rpc/service.ts";
 import { TftpServer } from "./tftp/server.ts";
+import { WakeService } from "./wake.ts";
 
 const HTTP_PORT = 80;
 
@@ -29,6 +30,7 @@ export type OnStop = (close: () => void | Promise<void>) => void;
 
 /** Services that run. */
 export interface RunningServices {
+  readonly wake: Pick<WakeService, "wake">;
   /** Takes no new question any more, and gives the ports free; resolves when the transfers that run have ended. */
   retire(): Promise<void>;
 }
@@ -63,6 +65,8 @@ export async function startServices(
   };
   const rarp = new RarpService(context, sender);
   onStop(() => rarp.stop());
+  const wake = new WakeService(context, sender);
+  onStop(() => wake.stop());
   const answersDhcp = context.planner.site.network.dhcp !== "off";
   const dhcp = answersDhcp ? new DhcpServer(context, sender) : undefined;
   if (dhcp) {
@@ -75,6 +79,7 @@ export async function startServices(
   });
   lane.onFrame((len) => link.handle(lane.rx, len));
   return {
+    wake,
     async retire() {
       lane.close();
       rarp.stop();

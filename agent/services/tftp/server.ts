@@ -16,7 +16,7 @@ import { AgentError } from "../../errors.ts";
 import type { Datagram, UdpPort, UdpPorts } from "../../link/datagram.ts";
 import { type BootPlan, decideFile } from "../../plan/boot-plan.ts";
 import { patienceOf } from "../../plan/patience.ts";
-import { type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
 import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import { Transfer, type TransferEnd } from "./transfer.ts";
 
@@ -98,8 +98,8 @@ export class TftpServer {
     const { opcode } = view;
     if (opcode !== TftpOpcode.Rrq && opcode !== TftpOpcode.Wrq) return;
     const asked = view.filenameText();
-    const plan = context.planner.byIp(d.src);
-    if (!plan) {
+    const known = context.planner.byIp(d.src);
+    if (!known) {
       context.journal.note({
         protocol: "tftp",
         address: d.src,
@@ -109,6 +109,13 @@ export class TftpServer {
       });
       return;
     }
+    const held = heldBack(known, context);
+    if (held !== undefined) {
+      this.held.drop(keyOf(d));
+      this.note(known, asked, "silent", held);
+      return;
+    }
+    const plan = context.planner.asks(known, { by: "tftp" });
     signOfLife(plan, context);
     this.act(d, plan, asked, 0);
   }
@@ -168,6 +175,11 @@ export class TftpServer {
       // The site may be another one by now, or the file another asset.
       const current = this.context.planner.byIp(src);
       if (!current) return;
+      const back = heldBack(current, this.context);
+      if (back !== undefined) {
+        this.note(current, asked, "silent", back);
+        return;
+      }
       if (!patienceOver) this.act(again, current, asked, heldMs);
       else this.refuse(again, plan, asked, { code: TftpError.NotDefined, why: vain(why, heldMs) });
     };
