@@ -1,7 +1,6 @@
 import { formatIpv4 } from "../protocols/wire/ipv4-address.ts";
 import type { AgentInput } from "./agent-input.ts";
 import { type BootMedium, readBootMedium } from "./config/boot-medium.ts";
-import { assetControl } from "./control/asset-control.ts";
 import { type AssetControl, assetRoutes } from "./control/asset-routes.ts";
 import { openLocalSocket } from "./control/local-socket.ts";
 import { AgentError, formatAgentError } from "./errors.ts";
@@ -97,7 +96,7 @@ async function open(input: AgentInput, onStop: OnStop): Promise<Omit<Agent, "sto
   onStop(() => steering.stop());
   const socket = await openLocalSocket({
     stateDir,
-    routes: { assets: assetRoutes(assetsOf(serving, version)), ...steering.local },
+    routes: { assets: assetRoutes(assetsOf(serving)), ...steering.local },
     crash,
   });
   onStop(() => socket.close());
@@ -152,16 +151,12 @@ function bootMedium(input: AgentInput, health: Health): BootMedium | undefined {
 }
 
 /** What commands ask of the assets, whatever is served when they ask. */
-function assetsOf(serving: Serving, version: string): AssetControl {
+function assetsOf(serving: Serving): AssetControl {
   const control = (): AssetControl => {
     const { current } = serving;
-    if (!current) {
-      const cure = "Push a configuration to it, or start it with --site.";
-      throw new AgentError("E_NOT_FOUND", "this agent is unconfigured: it has no assets", { cure });
-    }
-    const { site, keeper, cache, activity } = current;
-    const booting = (): readonly string[] => activity.machines();
-    return assetControl({ site, keeper, cache, booting, pid: process.pid, version });
+    if (current) return current.assets;
+    const cure = "Push a configuration to it, or start it with --site.";
+    throw new AgentError("E_NOT_FOUND", "this agent is unconfigured: it has no assets", { cure });
   };
   return {
     status: async () => await control().status(),

@@ -64,6 +64,12 @@ export class RackNetwork {
     return made;
   }
 
+  /** Wakes machines on the rack's link. */
+  get wake(): RunningServices["wake"] {
+    if (!this.services) throw new Error("services that were not started");
+    return this.services.wake;
+  }
+
   /** Why the interface cannot be used just now; undefined: it can. A lane that was lost is opened again when it can. */
   look(): AgentError | undefined {
     const { address, prefixLen } = this.network;

@@ -4,6 +4,7 @@ import type { Budgets } from "../../boards/board.ts";
 import { formatIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import { type OpenAssets, openAssets } from "../assets/open-assets.ts";
 import { FirstReads } from "../assets/trees/first-reads.ts";
+import { assetControl } from "../control/asset-control.ts";
 import { AgentError } from "../errors.ts";
 import type { Health } from "../health.ts";
 import type { Clock } from "../link/clock.ts";
@@ -11,7 +12,9 @@ import { findInterface } from "../link/interfaces.ts";
 import type { InheritedSockets } from "../link/systemd.ts";
 import type { BootActivity } from "../log/boot-activity.ts";
 import type { Journal } from "../log/journal.ts";
+import { CurrentPlans } from "../plan/current-plans.ts";
 import { Needs, neededAssets } from "../plan/needs.ts";
+import { overrideRecords } from "../plan/overrides.ts";
 import { Planner } from "../plan/planner.ts";
 import { Renderer } from "../plan/render.ts";
 import { Sightings } from "../plan/sightings.ts";
@@ -64,6 +67,8 @@ export class Serving {
   private readonly retiring = new Set<RackNetwork>();
   private assets: OpenAssets | undefined;
   private planner: Planner | undefined;
+  /** The planner's plans with what operators override; as long as a site is served. */
+  private plans: CurrentPlans | undefined;
   private network: RackNetwork | undefined;
   private turn: Promise<void> = Promise.resolve();
   private cancelLook: (() => void) | undefined;
@@ -83,18 +88,23 @@ export class Serving {
 
   /** What is served now; undefined while the agent is unconfigured. */
   get current(): RunningSite | undefined {
-    const { planner, assets, sightings, counters } = this;
-    if (!planner || !assets || !this.network) return undefined;
+    const { plans, assets, sightings, counters, network } = this;
+    if (!plans || !assets || !network) return undefined;
     const { keeper, cache } = assets;
+    const { site } = plans;
+    const { activity, version } = this.o;
+    const booting = (): readonly string[] => activity.machines();
     return {
-      site: planner.site,
-      interfaceName: this.network.rack.name,
-      planner,
+      site,
+      interfaceName: network.rack.name,
+      planner: plans,
       keeper,
       cache,
-      activity: this.o.activity,
+      activity,
       sightings,
       counters,
+      wake: network.wake,
+      assets: assetControl({ site, keeper, cache, booting, pid: process.pid, version }),
     };
   }
 
@@ -149,7 +159,7 @@ export class Serving {
     const { assets } = this;
     const draft = assets.keeper.draft();
     try {
-      this.planner = await Planner.create({
+      const planner = await Planner.create({
         site,
         assets: draft,
         renderer: new Renderer(),
@@ -158,10 +168,11 @@ export class Serving {
         siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
         problem: (error) => o.log.warn(`${error.message}. ${error.cure}`),
       });
+      await this.goOverTo(planner);
       if (moves) await this.move(site.network, interfaceName, before);
     } catch (error) {
-      this.planner = before;
       if (first) await this.close();
+      else if (before && this.planner !== before) await this.goOverTo(before);
       throw error;
     }
     assets.adopt(draft, site);
@@ -179,6 +190,24 @@ export class Serving {
     });
   }
 
+  /** From now on everybody is answered by this planner's plans. Rejects with E_STATE, and then nothing has changed. */
+  private async goOverTo(planner: Planner): Promise<void> {
+    if (this.plans) await this.plans.replace(planner);
+    else {
+      const { database, journal, clock, log, crash } = this.o;
+      this.plans = await CurrentPlans.create({
+        planner,
+        records: overrideRecords(database),
+        journal,
+        now: () => clock.now(),
+        wallMs: Date.now,
+        problem: (error) => log.warn(`${error.message}. ${error.cure}`),
+        crash,
+      });
+    }
+    this.planner = planner;
+  }
+
   /** Puts the services on another network part; the context has the new planner already. */
   private async move(
     network: Network,
@@ -192,7 +221,7 @@ export class Serving {
       this.network = await this.openNetwork(network, interfaceName);
     } catch (error) {
       if (!old || !before) throw error;
-      this.planner = before;
+      await this.goOverTo(before);
       try {
         this.network = await this.openNetwork(before.site.network, old.rack.name);
       } catch (second) {
@@ -224,9 +253,9 @@ export class Serving {
   private context(): ServiceContext {
     const { sightings, needs, counters } = this;
     const { journal, clock } = this.o;
-    const current = (): Planner => {
-      if (!this.planner) throw new Error("services without a site");
-      return this.planner;
+    const current = (): CurrentPlans => {
+      if (!this.plans) throw new Error("services without a site");
+      return this.plans;
     };
     return {
       get planner() {
@@ -254,7 +283,7 @@ export class Serving {
       warn: (text) => log.warn(text),
       clock,
       bootsRunning: () => activity.running(),
-      inUse: () => (this.planner ? this.needs.digestsInUse(this.planner.all()) : []),
+      inUse: () => (this.plans ? this.needs.digestsInUse(this.plans.all()) : []),
       crash,
     });
   }
@@ -298,6 +327,8 @@ export class Serving {
     this.network = undefined;
     await network?.stop();
     for (const old of this.retiring) await old.stop();
+    this.plans?.stop();
+    this.plans = undefined;
     this.planner = undefined;
     this.assets = undefined;
     await assets?.close();
