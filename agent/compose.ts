@@ -3,12 +3,14 @@ import type { Logger } from "pino";
 import type { BundleTools } from "./config/config-input.ts";
 import type { KeptConfig } from "./config/open-config.ts";
 import type { ConfigSearch, InterfaceStatus } from "./control/messages.ts";
+import type { AgentNews } from "./control/news.ts";
+import type { ClaimRequest } from "./control/server/parts.ts";
 import type { Announcement, Announcer } from "./discovery/services.ts";
 import type { Health } from "./health.ts";
 import type { AgentName } from "./identity/agent-name.ts";
 import type { Identity } from "./identity/identity.ts";
 import type { PublicKey } from "./identity/keys.ts";
-import type { Trust } from "./identity/trust.ts";
+import type { Operator, Trust } from "./identity/trust.ts";
 import type { Clock } from "./link/clock.ts";
 import type { ManagementAddress } from "./link/management-interfaces.ts";
 import type { BootActivity } from "./log/boot-activity.ts";
@@ -21,6 +23,12 @@ import type { Database } from "./state/database.ts";
 export interface ClaimDesk {
   /** What proves that somebody sees its console; undefined once it has been claimed. */
   readonly code: string | undefined;
+  /** Rejects with E_CLAIM. */
+  claim(
+    request: ClaimRequest,
+  ): Promise<{ readonly proof: Uint8Array; readonly operator: Operator }>;
+  /** Somebody is trusted by another way now. */
+  closeIfClaimed(): Promise<void>;
 }
 
 /** Who the agent is and whom it obeys: there before anything else. */
@@ -45,6 +53,7 @@ export interface RunningAgent extends Standing {
   readonly journal: Journal;
   readonly activity: BootActivity;
   readonly health: Health;
+  readonly news: AgentNews;
   /** The site file that was given on the command line: then nothing can be pushed. */
   readonly siteFile: string | undefined;
   /** Absent with a site file. */
@@ -58,6 +67,12 @@ export interface RunningAgent extends Standing {
   readonly search: () => ConfigSearch | undefined;
   /** Of the agent's environment. */
   readonly variables: Readonly<Record<string, string | undefined>>;
+  /** The token that lets read, where the site wants one and it can be had. */
+  readonly readToken: () => string | undefined;
+  /** What the agent is announced as, and the names of its host. */
+  readonly hostNames: () => readonly string[];
+  /** Renames the agent: announced when it resolves. */
+  readonly rename: (name: string) => Promise<void>;
   /** Stops it, and has it started again. */
   readonly restart: () => void;
   readonly crash: (bug: unknown) => void;
@@ -73,9 +88,17 @@ export interface Control {
   stop(): Promise<void>;
 }
 
+/** What judges and unpacks bundles. */
+export interface Bundles {
+  readonly tools: BundleTools;
+  stop(): void;
+}
+
 /** What looks for the agent's configuration. */
 export interface Finder {
   readonly status: ConfigSearch;
+  /** Somebody else is trusted now, or the agent has another name. */
+  retry(): void;
   stop(): Promise<void>;
 }
 
@@ -88,16 +111,19 @@ export interface AgentParts {
   readonly openTrust?: (database: Database, wallMs: () => number) => Trust;
   /** A line "pilotlight-ed25519 BASE64 NAME". Throws E_KEY. */
   readonly parsePublicKey?: (line: string) => { readonly name: string; readonly key: PublicKey };
+  /** `changed`: told of another code, and of undefined when it is used. */
   readonly openClaimDesk?: (
     stateDir: string,
     standing: Omit<Standing, "claim">,
     clock: Clock,
+    changed: (code: string | undefined) => void,
   ) => Promise<ClaimDesk>;
-  readonly bundleTools?: (
+  readonly openBundles?: (
     standing: Standing,
-    database: Database,
-    wallMs: () => number,
-  ) => BundleTools;
+    stateDir: string,
+    clock: Clock,
+    crash: (bug: unknown) => void,
+  ) => Promise<Bundles>;
   readonly siteChanges?: (before: Site | undefined, next: Site) => readonly string[];
   readonly openControl?: (agent: RunningAgent, port: number) => Promise<Control>;
   readonly openAnnouncer?: (
@@ -113,6 +139,3 @@ export interface AgentParts {
     interfaces: () => readonly string[],
   ) => Finder;
 }
-
-/** What an agent of this program is made of. */
-export const PARTS: AgentParts = {};

@@ -9,6 +9,7 @@ export type HealthPart =
   | "assets"
   | "medium"
   | "identity"
+  | "token"
   | "control"
   | "discovery";
 

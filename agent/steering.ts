@@ -1,14 +1,18 @@
 import { readFile } from "node:fs/promises";
 import type { Hono } from "hono";
 import type { AgentInput } from "./agent-input.ts";
-import type { Control, Finder, RunningAgent, Standing } from "./compose.ts";
+import type { Bundles, Control, Finder, RunningAgent, Standing } from "./compose.ts";
 import type { BootMedium } from "./config/boot-medium.ts";
+import type { BundleTools } from "./config/config-input.ts";
 import { KeptConfig } from "./config/open-config.ts";
 import type { InterfaceStatus } from "./control/messages.ts";
+import { AgentNews } from "./control/news.ts";
+import { ReadToken } from "./control/read-token.ts";
 import type { Announcement, Announcer } from "./discovery/services.ts";
 import { AgentError } from "./errors.ts";
 import type { Health } from "./health.ts";
 import type { AgentName } from "./identity/agent-name.ts";
+import { WatchedTrust } from "./identity/watched-trust.ts";
 import type { Clock } from "./link/clock.ts";
 import {
   type ManagementAddress,
@@ -58,13 +62,21 @@ export async function openSteering(input: SteeringInput): Promise<Steering> {
   const { parts, stateDir, database } = input;
   const wallMs = Date.now;
   const identity = await parts.openIdentity?.(stateDir);
-  const trust = parts.openTrust?.(database, wallMs);
-  if (!identity || !trust) return new Unsteered(input);
-  const { name, clock } = input;
-  const claim = await parts.openClaimDesk?.(stateDir, { identity, trust, name }, clock);
+  const known = parts.openTrust?.(database, wallMs);
+  if (!identity || !known) return new Unsteered(input);
+  const { name, clock, crash } = input;
+  let steered: Steered | undefined;
+  const trust = new WatchedTrust(known, () => steered?.trustChanged());
+  const shown = (code: string | undefined): void => steered?.showCode(code);
+  const claim = await parts.openClaimDesk?.(stateDir, { identity, trust, name }, clock, shown);
   const standing = { identity, trust, claim, name };
   await trustMedium(input, standing);
-  const steered = new Steered(input, standing);
+  await claim?.closeIfClaimed();
+  const bundles =
+    input.site === undefined
+      ? await parts.openBundles?.(standing, stateDir, clock, crash)
+      : undefined;
+  steered = new Steered(input, standing, bundles);
   await steered.open();
   return steered;
 }
@@ -125,17 +137,24 @@ class Steered implements Steering {
   private cancelRetry: (() => void) | undefined;
   private wentBack: string | undefined;
   private listening: Promise<void> = Promise.resolve();
+  private readonly bundles: Bundles | undefined;
+  private readonly token: ReadToken;
 
-  constructor(input: SteeringInput, standing: Standing) {
+  constructor(input: SteeringInput, standing: Standing, bundles: Bundles | undefined) {
     this.o = input;
-    this.config = input.site === undefined ? this.openConfig(standing) : undefined;
+    this.bundles = bundles;
+    this.token = new ReadToken(input);
+    this.config = bundles && this.openConfig(bundles.tools);
     this.watch = new ManagementWatch(
       input.clock,
       () => this.choice(),
       (addresses) => this.listen(addresses),
     );
     this.agent = this.makeAgent(standing);
-    this.unfollow = input.health.follow(() => this.announcer?.update(this.announcement()));
+    this.unfollow = input.health.follow(({ state, reasons }) => {
+      this.announcer?.update(this.announcement());
+      this.agent.news.state(state, reasons);
+    });
   }
 
   get local(): Readonly<Record<string, Hono>> {
@@ -167,8 +186,23 @@ class Steered implements Steering {
   }
 
   siteChanged(): void {
+    this.token.read(this.o.serving.current?.site.management);
     this.watch.look();
     this.announcer?.update(this.announcement());
+  }
+
+  /** Somebody was added to those who are trusted, or taken from them. */
+  trustChanged(): void {
+    if (!this.o.serving.current && this.config) this.waits();
+    this.agent.claim?.closeIfClaimed().catch(this.o.crash);
+    this.finder?.retry();
+  }
+
+  /** There is another claim code, or none any more. */
+  showCode(code: string | undefined): void {
+    const { log } = this.o;
+    if (code === undefined) log.info("claimed");
+    else log.info(claimLine(code, this.agent.name.current));
   }
 
   async stop(): Promise<void> {
@@ -180,12 +214,11 @@ class Steered implements Steering {
     await this.listening;
     await this.control?.stop();
     await this.config?.stop();
+    this.bundles?.stop();
   }
 
-  private openConfig(standing: Standing): KeptConfig | undefined {
+  private openConfig(bundles: BundleTools): KeptConfig {
     const { parts, database, stateDir, clock, serving, crash, log, journal } = this.o;
-    const bundles = parts.bundleTools?.(standing, database, Date.now);
-    if (!bundles) return undefined;
     return new KeptConfig({
       database,
       dir: `${stateDir}/config`,
@@ -202,7 +235,10 @@ class Steered implements Steering {
         const outcome = bad ? "failed" : "noted";
         journal.note({ protocol: "agent", event: "configuration", decision: text, outcome });
       },
-      changed: () => this.announcer?.update(this.announcement()),
+      changed: (record) => {
+        this.announcer?.update(this.announcement());
+        this.agent.news.site(record);
+      },
       crash,
     });
   }
@@ -274,6 +310,7 @@ class Steered implements Steering {
       journal,
       activity,
       health,
+      news: new AgentNews(Date.now),
       siteFile: site?.path,
       config: this.config,
       running: () => serving.current,
@@ -281,9 +318,25 @@ class Steered implements Steering {
       interfaces: () => this.interfaceStatus(),
       search: () => this.finder?.status,
       variables,
+      readToken: () => this.token.value,
+      hostNames: () => this.hostNames(),
+      rename: (name) => this.rename(name),
       restart,
       crash,
     };
+  }
+
+  private async rename(name: string): Promise<void> {
+    await this.agent.name.rename(name);
+    this.announcer?.update(this.announcement());
+    this.finder?.retry();
+  }
+
+  /** What a browser or curl may have written as the host. */
+  private hostNames(): readonly string[] {
+    const { hostName } = this.o;
+    const names = [hostName, this.agent.name.current, this.announcer?.instance ?? ""];
+    return names.filter((n) => n !== "").flatMap((n) => [n, `${n}.local`]);
   }
 
   private management(): Management {
@@ -352,9 +405,7 @@ class Steered implements Steering {
     const where = addresses.map(({ address }) => urlOf(address, port)).join(" ");
     log.info(`steered as ${name.current}, ${groups.join("-")}, at ${where || "no address yet"}`);
     const code = claim?.code;
-    if (code !== undefined) {
-      log.info(`nobody is trusted yet; claim code ${code}: pilotlight claim ${name.current}`);
-    }
+    if (code !== undefined) log.info(claimLine(code, name.current));
   }
 
   private announcement(): Announcement {
@@ -369,6 +420,10 @@ class Steered implements Steering {
       fingerprint: identity.key.publicKey.fingerprint,
     };
   }
+}
+
+function claimLine(code: string, name: string): string {
+  return `nobody is trusted yet; claim code ${code}: pilotlight claim ${name} ${code}`;
 }
 
 function isUrl(text: string | undefined): boolean {

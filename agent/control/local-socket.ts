@@ -6,6 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { AgentError, type ErrorCode } from "../errors.ts";
 import { errorCode, keepOwner, whyNot } from "../state/folder.ts";
+import { LOCAL_BODY_OCTETS, LOCAL_ROUTES } from "./local-routes.ts";
 
 /** The socket's name in a state folder. */
 const SOCKET = "agent.sock";
@@ -34,8 +35,6 @@ export interface LocalSocketInput {
   readonly stateDir: string;
   /** What is answered, each under its own first segment. */
   readonly routes: Readonly<Record<string, Hono>>;
-  /** Octets that a body has at most, below a first segment; 64 KiB for those that are not here. */
-  readonly bodyLimits?: Readonly<Record<string, number>>;
   /** Told of whatever a route threw that no operator can mend: a bug of ours. */
   readonly crash: (bug: unknown) => void;
 }
@@ -91,7 +90,7 @@ export async function openLocalSocket(input: LocalSocketInput): Promise<LocalSoc
   };
 }
 
-function serverOf({ routes, bodyLimits = {}, crash }: LocalSocketInput): Server {
+function serverOf({ routes, crash }: LocalSocketInput): Server {
   const app = new Hono();
   // The adapter's requests cannot be counted while they come in (hono's bodyLimit throws on them): what they announce counts,
   // and Node holds them to it.
@@ -99,7 +98,8 @@ function serverOf({ routes, bodyLimits = {}, crash }: LocalSocketInput): Server 
     if (c.req.header("transfer-encoding") !== undefined) {
       return c.json(usage("a request says how long it is (Content-Length)"), 411);
     }
-    const limit = bodyLimits[c.req.path.split("/")[1] ?? ""] ?? MAX_BODY_OCTETS;
+    const isControl = c.req.path.startsWith(`/${LOCAL_ROUTES}/`);
+    const limit = isControl ? LOCAL_BODY_OCTETS : MAX_BODY_OCTETS;
     if (Number(c.req.header("content-length") ?? 0) > limit) {
       return c.json(usage(`a request has at most ${limit} octets`), 413);
     }

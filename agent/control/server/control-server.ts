@@ -11,7 +11,7 @@ import { AgentError } from "../../errors.ts";
 import type { Clock } from "../../link/clock.ts";
 import { errorCode } from "../../state/folder.ts";
 import { CONTROL_PORT } from "../messages.ts";
-import { BodyRoom } from "./body-room.ts";
+import { BodyRoom, MAX_ANSWER_OCTETS, MAX_WAITING_OCTETS } from "./body-room.ts";
 import {
   CONNECTION_LIMITS,
   type Connection,
@@ -55,7 +55,8 @@ export class ControlServer {
   private readonly byEnds = new Map<string, Connection>();
   /** The address of the listener that a socket came by. */
   private readonly cameBy = new WeakMap<Socket, string>();
-  private readonly room = new BodyRoom();
+  private readonly requests = new BodyRoom(MAX_WAITING_OCTETS);
+  private readonly answers = new BodyRoom(MAX_ANSWER_OCTETS);
   private changing: Promise<unknown> = Promise.resolve();
 
   constructor(input: ControlServerInput) {
@@ -201,9 +202,9 @@ export class ControlServer {
       // Nothing is in a body that no header announces, but its end comes only when it is read.
       if (!hasBody(incoming)) incoming.resume();
       const reply = await this.input.dispatcher.answer(
-        requestOf(incoming, response, isTls, this.room),
+        requestOf(incoming, response, isTls, this.requests),
       );
-      await send(reply, incoming, response);
+      await send(reply, incoming, response, this.answers);
     } catch (bug) {
       incoming.socket.destroy();
       this.input.crash(bug);

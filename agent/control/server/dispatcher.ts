@@ -232,6 +232,14 @@ export class Dispatcher {
     // Also when nobody ever pulls: the asker can be gone before the first piece.
     signal.addEventListener("abort", leave, { once: true });
     const items = this.handler(verb)(args, { caller, signal }) as AsyncIterable<unknown>;
+    const trusted = (): void => {
+      if (caller.kind !== "operator" || this.parts.trust.find(caller.operator.key.fingerprint))
+        return;
+      throw new AgentError(
+        "E_FORBIDDEN",
+        "the key that signed the request is not trusted any more",
+      );
+    };
     const failed = (error: unknown): Uint8Array =>
       encodeItem({ error: this.tellError(error) }, format, "error");
     return {
@@ -239,7 +247,10 @@ export class Dispatcher {
       headers,
       body: (async function* () {
         try {
-          for await (const item of items) yield encodeItem(item, format);
+          for await (const item of items) {
+            trusted();
+            yield encodeItem(item, format);
+          }
         } catch (error) {
           if (!signal.aborted) yield failed(error);
         } finally {

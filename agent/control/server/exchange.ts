@@ -81,6 +81,7 @@ export async function send(
   reply: ControlReply,
   incoming: IncomingMessage,
   response: ServerResponse,
+  room: BodyRoom,
 ): Promise<void> {
   const { status, headers, body } = reply;
   const closed = new Promise<void>((resolve) => response.once("close", () => resolve()));
@@ -88,9 +89,12 @@ export async function send(
   // What follows of a body that nobody reads would have to be read before another request.
   if (!incoming.complete) response.setHeader("connection", "close");
   if (body instanceof Uint8Array) {
+    const waiting = room.enter(() => incoming.socket.destroy());
+    room.grow(waiting, body.length);
     response.writeHead(status, { ...headers, "content-length": body.length });
     response.end(incoming.method === "HEAD" ? undefined : body);
     await closed;
+    room.leave(waiting);
     return;
   }
   response.writeHead(status, headers);

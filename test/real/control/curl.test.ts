@@ -3,11 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import {
-  LOCAL_BODY_OCTETS,
-  LOCAL_ROUTES,
-  localRoutes,
-} from "../../../agent/control/local-routes.ts";
+import { LOCAL_ROUTES, localRoutes } from "../../../agent/control/local-routes.ts";
 import { openLocalSocket } from "../../../agent/control/local-socket.ts";
 import { ServerRig } from "../../support/control/rig.ts";
 import { tempDir } from "../../support/temp-dir.ts";
@@ -48,7 +44,6 @@ async function open(): Promise<{ rig: ServerRig; socket: string }> {
   const local = await openLocalSocket({
     stateDir,
     routes: { [LOCAL_ROUTES]: localRoutes(rig.dispatcher) },
-    bodyLimits: { [LOCAL_ROUTES]: LOCAL_BODY_OCTETS },
     crash: (bug) => rig.bugs.push(bug),
   });
   onTestFinished(() => local.close());

@@ -3,11 +3,7 @@ import { type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { encodeCbor } from "../../../../agent/control/cbor.ts";
-import {
-  LOCAL_BODY_OCTETS,
-  LOCAL_ROUTES,
-  localRoutes,
-} from "../../../../agent/control/local-routes.ts";
+import { LOCAL_ROUTES, localRoutes } from "../../../../agent/control/local-routes.ts";
 import { openLocalSocket } from "../../../../agent/control/local-socket.ts";
 import { VERBS } from "../../../../agent/control/verbs.ts";
 import { type Answered, answered, Rig, type RigOptions } from "../../../support/control/rig.ts";
@@ -39,7 +35,6 @@ async function open(options: RigOptions = {}): Promise<Local> {
   const socket = await openLocalSocket({
     stateDir: tempDir(),
     routes: { [LOCAL_ROUTES]: localRoutes(rig.dispatcher) },
-    bodyLimits: { [LOCAL_ROUTES]: LOCAL_BODY_OCTETS },
     crash: (bug) => rig.bugs.push(bug),
   });
   onTestFinished(() => socket.close());

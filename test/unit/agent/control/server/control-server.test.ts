@@ -263,6 +263,23 @@ describe("slow connections", () => {
     await soon(() => raw.closed, "closed");
   });
 
+  it("do not hold more answers than there is room for", async () => {
+    const file = "x".repeat(6 * 1024 * 1024);
+    const captures = [{ ...SAMPLES["capture.stop"].results[0], filter: file }];
+    const rig = await ServerRig.open({
+      clock: new FakeClock(),
+      handlers: { "capture.list": () => Promise.resolve({ captures }) },
+    });
+    for (let i = 0; i < 12; i++) {
+      const raw = await client(rig);
+      raw.socket.pause();
+      raw.send(GET.replace("status", "captures"));
+    }
+    await soon(() => rig.asked.length === 12, "asked");
+    await soon(() => rig.server.size <= 2, "the first gave way");
+    expect((await rig.ask("/v1/captures")).body.length).toBeGreaterThan(file.length);
+  });
+
   it.each([false, true])(
     "are ended when they take nothing of their answer, TLS %s",
     async (tls) => {

@@ -498,6 +498,22 @@ describe("streams", () => {
     expect(answer.body.toString("latin1")).toContain("there is no capture c9");
   });
 
+  it("end when the operator is revoked", async () => {
+    const rig = new Rig({
+      handlers: {
+        "events.follow": async function* () {
+          yield { type: "alive", time: "first" };
+          rig.trusted.clear();
+          yield { type: "alive", time: "second" };
+        },
+      },
+    });
+    const text = (await rig.directCall(rig.signed("events.follow", {}))).body.toString("latin1");
+    expect(text).toContain("first");
+    expect(text).toContain("not trusted any more");
+    expect(text).not.toContain("second");
+  });
+
   it("are refused with a reason in CBOR, as their items are not signed either", async () => {
     const rig = new Rig();
     const headers = { accept: "application/cbor-seq" };
