@@ -29,13 +29,22 @@ export class MagicPacketView {
   /** `Truncated` below 102 octets, `BadMagic` when the pattern is nowhere in them. */
   reset(o: Octets, at: number, len: number): Status {
     if (len < MAGIC_PACKET_LEN) return Status.Truncated;
-    const last = at + len - MAGIC_PACKET_LEN;
+    const { u8 } = o;
+    const last = at + len - COPIES * MAC_LEN;
+    // A machine's address has no group bit, so it does not begin with ff: it stands where a run of them ends.
+    let ones = 0;
     for (let i = at; i <= last; i++) {
-      if (!isMagic(o.u8, i)) continue;
-      this.dv = o.dv;
-      this.at = i;
-      this.end = at + len;
-      return Status.Ok;
+      if (u8[i] === 0xff) {
+        ones += 1;
+        continue;
+      }
+      if (ones >= SYNC_LEN && isRepeated(u8, i)) {
+        this.dv = o.dv;
+        this.at = i - SYNC_LEN;
+        this.end = at + len;
+        return Status.Ok;
+      }
+      ones = 0;
     }
     return Status.BadMagic;
   }
@@ -81,13 +90,11 @@ export function emitMagicPacket({ mac, password }: MagicPacketRepr, o: Octets, a
   return to - at;
 }
 
-function isMagic(u8: Uint8Array, at: number): boolean {
-  for (let i = 0; i < SYNC_LEN; i++) if (u8[at + i] !== 0xff) return false;
-  const first = at + SYNC_LEN;
+/** Whether one machine's address stands here sixteen times. */
+function isRepeated(u8: Uint8Array, at: number): boolean {
+  if (((u8[at] ?? 1) & 1) === 1) return false;
   for (let i = MAC_LEN; i < COPIES * MAC_LEN; i++) {
-    if (u8[first + i] !== u8[first + (i % MAC_LEN)]) return false;
+    if (u8[at + i] !== u8[at + i - MAC_LEN]) return false;
   }
-  // An address of ones is nobody's; a packet full of ones is no magic packet.
-  for (let i = 0; i < MAC_LEN; i++) if (u8[first + i] !== 0xff) return true;
-  return false;
+  return true;
 }

@@ -9,9 +9,8 @@ import { Octets } from "../../protocols/wire/octets.ts";
 import { MagicPacketView } from "../../protocols/wol/magic-packet.ts";
 import { NET } from "../support/boot-site.ts";
 import { LiveTap } from "../support/live-tap.ts";
-import { Namespace } from "../support/netns.ts";
-import { RackChild } from "../support/rack-child.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import type { Namespace } from "../support/netns.ts";
+import { type ChildRack, openChildRack, type RackChild } from "../support/rack-child.ts";
 import { decodeCapture } from "../support/tshark.ts";
 import { until } from "../support/until.ts";
 
@@ -29,26 +28,18 @@ socket.bind(0, () => {
 });
 `;
 
-let inside: Namespace;
+let rack: ChildRack;
 let outside: Namespace;
 let child: RackChild;
 let stateDir: string;
 
 beforeEach(async () => {
-  inside = await Namespace.create();
-  outside = await Namespace.create(inside);
-  inside.connect(NET.rack, outside, "rack");
-  inside.run("ip", "addr", "add", NET.cidr, "brd", "+", "dev", NET.rack);
-  outside.run("ip", "addr", "add", `${NET.v100.ip}/24`, "brd", "+", "dev", "rack");
-  stateDir = tempDir();
-  child = await RackChild.open(inside, stateDir);
+  rack = await openChildRack();
+  rack.outside.run("ip", "addr", "add", `${NET.v100.ip}/24`, "brd", "+", "dev", "rack");
+  ({ outside, child, stateDir } = rack);
 });
 
-afterEach(async () => {
-  await child.close();
-  await outside.close();
-  await inside.close();
-});
+afterEach(() => rack.close());
 
 function send(port: number, count: number, octets: number): void {
   outside.run(process.execPath, "-e", SENDER, String(port), String(count), String(octets));

@@ -2,32 +2,21 @@ import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { NET } from "../support/boot-site.ts";
-import { Namespace } from "../support/netns.ts";
-import { RackChild } from "../support/rack-child.ts";
-import { tempDir } from "../support/temp-dir.ts";
+import { type ChildRack, openChildRack, type RackChild } from "../support/rack-child.ts";
 import { until } from "../support/until.ts";
 
 // What the agent captures, read by tshark and tcpdump; its magic packets, as tshark understands them.
 
-let inside: Namespace;
-let outside: Namespace;
+let rack: ChildRack;
 let child: RackChild;
 let stateDir: string;
 
 beforeEach(async () => {
-  inside = await Namespace.create();
-  outside = await Namespace.create(inside);
-  inside.connect(NET.rack, outside, "rack");
-  inside.run("ip", "addr", "add", NET.cidr, "brd", "+", "dev", NET.rack);
-  stateDir = tempDir();
-  child = await RackChild.open(inside, stateDir);
+  rack = await openChildRack();
+  ({ child, stateDir } = rack);
 });
 
-afterEach(async () => {
-  await child.close();
-  await outside.close();
-  await inside.close();
-});
+afterEach(() => rack.close());
 
 it("a capture of magic packets is read by tshark and tcpdump", async () => {
   const { id } = await child.start("ether proto 0x0842 or udp port 9");

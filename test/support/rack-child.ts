@@ -3,7 +3,8 @@ import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { CaptureStatus } from "../../agent/control/messages.ts";
 import { NET } from "./boot-site.ts";
-import type { Namespace, PipedChild } from "./netns.ts";
+import { Namespace, type PipedChild } from "./netns.ts";
+import { tempDir } from "./temp-dir.ts";
 
 const PROGRAM: string = fileURLToPath(new URL("rack-child.mjs", import.meta.url));
 
@@ -74,4 +75,28 @@ export class RackChild {
     if (done) throw new Error(`it ended: ${this.complaint}`);
     return JSON.parse(value);
   }
+}
+
+/** Two namespaces with a wire between them, and the agent's parts at one end of it. */
+export interface ChildRack {
+  /** At the other end, as "rack", without an address. */
+  readonly outside: Namespace;
+  readonly child: RackChild;
+  readonly stateDir: string;
+  close(): Promise<void>;
+}
+
+export async function openChildRack(): Promise<ChildRack> {
+  const inside = await Namespace.create();
+  const outside = await Namespace.create(inside);
+  inside.connect(NET.rack, outside, "rack");
+  inside.run("ip", "addr", "add", NET.cidr, "brd", "+", "dev", NET.rack);
+  const stateDir = tempDir();
+  const child = await RackChild.open(inside, stateDir);
+  const close = async (): Promise<void> => {
+    await child.close();
+    await outside.close();
+    await inside.close();
+  };
+  return { outside, child, stateDir, close };
 }

@@ -130,15 +130,13 @@ export class DhcpServer {
     const told = recogniseDhcp(evidenceOf(view));
     const { family, why } = context.sightings.dhcp(known.machine, told);
     const { messageType } = view;
-    const asks = {
-      by: "dhcp",
-      family,
-      first: heldMs === undefined && isFirst(messageType),
-    } as const;
-    const plan = heldBy === undefined ? context.planner.asks(known, asks) : known;
+    const decision = decideDhcp(view, known, context.planner.site.network);
+    // What is not answered begins no boot.
+    const first = heldMs === undefined && isFirst(messageType);
+    const answered = heldBy === undefined && decision.reply !== undefined;
+    const plan = answered ? context.planner.asks(known, { by: "dhcp", family, first }) : known;
     const { machine } = plan;
     signOfLife(plan, context);
-    const decision = decideDhcp(view, plan, context.planner.site.network);
     const silent = (words: string): void =>
       context.journal.note({
         machine: machine.name,
@@ -160,8 +158,7 @@ export class DhcpServer {
       silent(heldBy);
       return;
     }
-    const first = decision.reply === DhcpMessageType.Offer || decision.reply === 0;
-    if (first && heldMs === undefined) {
+    if (first) {
       const wait = this.hold(plan, family, o, at, len);
       if (wait === "held already") return;
       if (wait !== undefined) {

@@ -115,7 +115,8 @@ export class TftpServer {
       this.note(known, asked, "silent", held);
       return;
     }
-    const plan = context.planner.asks(known, { by: "tftp" });
+    const reads = opcode === TftpOpcode.Rrq;
+    const plan = reads ? context.planner.asks(known, { by: "tftp" }) : known;
     signOfLife(plan, context);
     this.act(d, plan, asked, 0);
   }

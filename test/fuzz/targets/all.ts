@@ -9,6 +9,7 @@ type Load = () => Promise<Target>;
 export const TARGETS: ReadonlyMap<string, Load> = new Map<string, Load>([
   ["ethernet", async () => (await import("./link.ts")).ethernet],
   ["arp", async () => (await import("./link.ts")).arpPacket],
+  ["magic-packet", async () => (await import("./link.ts")).magicPacket],
   ["ipv4", async () => (await import("./link.ts")).ipv4],
   ["udp", async () => (await import("./link.ts")).udpDatagram],
   ["tcp", async () => (await import("./tcp.ts")).tcpSegment],

@@ -5,6 +5,7 @@ import { emitUdp, UdpView, verifyUdpChecksum } from "../../../protocols/udp/data
 import { foldChecksum, sum16 } from "../../../protocols/wire/checksum.ts";
 import { Octets } from "../../../protocols/wire/octets.ts";
 import { Status } from "../../../protocols/wire/status.ts";
+import { emitMagicPacket, MagicPacketView } from "../../../protocols/wol/magic-packet.ts";
 import { ascii, joined, type Target, words } from "../engine/target.ts";
 
 const SRC = 0x0a00_0001;
@@ -13,6 +14,7 @@ const IPV4_HEADER_LEN = 20;
 
 const frame = new EthernetView();
 const arp = new ArpView();
+const magic = new MagicPacketView();
 const ip = new Ipv4View();
 const udp = new UdpView();
 const out = Octets.alloc(128);
@@ -57,6 +59,30 @@ export const arpPacket: Target = {
     out.u8.fill(0xa5);
     const n = emitArp({ op, sha, spa, tha, tpa }, out, 0);
     for (let i = 0; i < n; i++) t.check(out.u8[i] === o.u8[at + i], "emit(parse(x)) is not x");
+  },
+};
+
+/** Magic packets, which may stand anywhere in a frame. */
+export const magicPacket: Target = {
+  name: "magic-packet",
+  sources: ["/protocols/wol/"],
+  maxLen: 256,
+  dictionary: [words(0xffff_ffff)],
+  seeds: [
+    joined(new Uint8Array(6).fill(0xff), new Uint8Array(96), new Uint8Array(6).fill(1)),
+    new Uint8Array(102).fill(0xff),
+  ],
+  run(o, at, len, t) {
+    const status = magic.reset(o, at, len);
+    t.add(status);
+    if (status) return;
+    t.view(magic);
+    const { syncAt, macAt, passwordAt, passwordLen } = magic;
+    t.check(syncAt >= at && passwordAt + passwordLen <= at + len, "it leaves its window");
+    const mac = o.u8.slice(macAt, macAt + 6);
+    const password = o.u8.slice(passwordAt, passwordAt + passwordLen);
+    const n = emitMagicPacket(passwordLen > 0 ? { mac, password } : { mac }, out, 0);
+    for (let i = 0; i < n; i++) t.check(out.u8[i] === o.u8[syncAt + i], "emit(parse(x)) is not x");
   },
 };
 

@@ -125,6 +125,32 @@ describe("a root that is mounted", () => {
   });
 });
 
+describe("an override", () => {
+  it("is not taken by what gets no answer: a relay that the site does not name, a write", async () => {
+    const { plans, context, ports } = await setUp();
+    const dhcp = new DhcpServer(context, new FakeSender());
+    const tftp = new TftpServer(context, ports, 4);
+    await dhcp.start(ports);
+    await tftp.start();
+    onTestFinished(() => {
+      dhcp.stop();
+      tftp.stop();
+    });
+    await plans.boot("minipc", "plain", "eva");
+    const taken = (): boolean[] =>
+      plans.overridesOf("minipc").map((o) => o.kind === "boot" && o.taken);
+    const relayed = new Octets(bytes(IPXE_DISCOVER));
+    relayed.dv.setInt32(24, ip("8.8.8.8"));
+    ports.port(67).deliver(relayed.u8, ip(MINIPC), 68);
+    const write = bytes("0002 6100 6f6374657400");
+    ports.port(69).deliver(write, ip(MINIPC), 2_000, false);
+    expect(taken()).toEqual([false]);
+    ports.port(67).deliver(bytes(IPXE_DISCOVER), ip(MINIPC), 68);
+    expect(taken()).toEqual([true]);
+    await settle();
+  });
+});
+
 describe("a machine that is held", () => {
   it("goes on reading the root that it runs from, and mounts nothing", async () => {
     const { plans, rpc, mount, mountCall, lookup, powerOn, last } = await setUpRpc();
