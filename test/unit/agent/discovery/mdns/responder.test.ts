@@ -1,9 +1,14 @@
 import type { Answer, Packet } from "dns-packet";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { Responder, type Service } from "../../../../../agent/discovery/mdns/responder.ts";
+import { describe, expect, it } from "vitest";
+import type { Responder, Service } from "../../../../../agent/discovery/mdns/responder.ts";
 import { writeTxt } from "../../../../../agent/discovery/mdns/txt-strings.ts";
 import { FakeClock } from "../../../../support/fake-clock.ts";
-import { namesOf, VirtualMdnsHost, VirtualSegment } from "../../../../support/virtual-mdns.ts";
+import {
+  namesOf,
+  VirtualMdnsHost,
+  VirtualSegment,
+  virtualResponder,
+} from "../../../../support/virtual-mdns.ts";
 
 const TYPE = "_pilotlight._tcp";
 const SERVICE: Service = {
@@ -32,18 +37,7 @@ function rig(
 ): Rig {
   const host = new VirtualMdnsHost(segment.clock, seed).plug("eth0", segment, address);
   const renamed: string[] = [];
-  const responder = new Responder(service, {
-    ...host,
-    interfaces: () => undefined,
-    renamed: (instance) => renamed.push(instance),
-    failed: () => undefined,
-  });
-  onTestFinished(async () => {
-    const stopped = responder.stop();
-    await segment.run(10);
-    await stopped;
-  });
-  responder.start();
+  const responder = virtualResponder(host, segment, service, renamed);
   return { segment, host, responder, renamed };
 }
 
@@ -446,21 +440,12 @@ describe("conflicts (RFC 6762 sections 8.2 and 9)", () => {
     );
     host.plug("wlan0", segment, "10.9.0.2/24", "fe80::2/64");
     const renamed: string[] = [];
-    const responder = new Responder(SERVICE, {
-      ...host,
-      interfaces: () => undefined,
-      renamed: (instance) => renamed.push(instance),
-      failed: () => undefined,
-    });
-    responder.start();
+    const responder = virtualResponder(host, segment, SERVICE, renamed);
     await segment.run(10_000);
     responder.update({ ...SERVICE, txt: writeTxt([["board", "x"]]) });
     await segment.run(5_000);
     expect([responder.instance, renamed]).toEqual(["rack7", []]);
     expect(responder.established).toBe(4);
-    const stopped = responder.stop();
-    await segment.run(10);
-    await stopped;
   });
 });
 
