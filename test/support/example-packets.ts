@@ -35,6 +35,7 @@ import { macText } from "../../protocols/wire/mac-address.ts";
 import type { Octets } from "../../protocols/wire/octets.ts";
 import { Status } from "../../protocols/wire/status.ts";
 import { MagicPacketView } from "../../protocols/wol/magic-packet.ts";
+import { exampleMdns } from "./example-mdns.ts";
 import { toHex } from "./hex.ts";
 
 /** What a page may claim about a packet: the text of each field. */
@@ -54,6 +55,7 @@ export const DECODERS: Readonly<Record<string, (o: Octets) => Decoded>> = {
   "dhcp-option-43": pxeVendor,
   "dhcp-option-175": ipxe,
   tftp,
+  mdns: exampleMdns,
   "rpc-record": record,
   "rpc-reply": (o) => reply(o, () => ({})),
   "portmap-getport-call": (o) => call(o, getportArgs),

@@ -2,9 +2,11 @@ import type { RemoteInfo } from "node:dgram";
 import { EventEmitter } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { type Answer, decode, encode, type Packet } from "dns-packet";
+import { onTestFinished } from "vitest";
 import type { MulticastSocket } from "../../agent/discovery/mdns/guarded-socket.ts";
 import { openLane } from "../../agent/discovery/mdns/lane.ts";
 import type { Link } from "../../agent/discovery/mdns/links.ts";
+import { Responder, type Service } from "../../agent/discovery/mdns/responder.ts";
 import type { MdnsHost } from "../../agent/discovery/system.ts";
 import { StatusCounters } from "../../agent/services/context.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -201,4 +203,26 @@ export function namesOf(records: readonly Answer[] | undefined): readonly string
     const gone = "ttl" in r && r.ttl === 0 ? "-" : "";
     return `${gone}${r.type} ${r.name}`;
   });
+}
+
+/** A responder on every interface of a host, until the test ends; `renamed` collects its new names. */
+export function virtualResponder(
+  host: VirtualMdnsHost,
+  segment: VirtualSegment,
+  service: Service,
+  renamed: string[] = [],
+): Responder {
+  const responder = new Responder(service, {
+    ...host,
+    interfaces: () => undefined,
+    renamed: (instance) => renamed.push(instance),
+    failed: () => undefined,
+  });
+  onTestFinished(async () => {
+    const stopped = responder.stop();
+    await segment.run(10);
+    await stopped;
+  });
+  responder.start();
+  return responder;
 }

@@ -35,7 +35,7 @@ export class LaneResponder {
   private readonly options: LaneResponderOptions;
   private readonly answers: QueryAnswers;
   private records: ServiceRecords;
-  private phase: "probing" | "announced" | "ended" = "probing";
+  private phase: "waiting" | "probing" | "announced" | "ended" = "waiting";
   private cancelTimer: () => void = () => {};
 
   constructor(lane: Lane, records: ServiceRecords, options: LaneResponderOptions) {
@@ -48,9 +48,13 @@ export class LaneResponder {
   /** Probes for the names of `records` after `delayMs`, then announces. Nothing is answered before. */
   probe(records: ServiceRecords, delayMs: number = this.options.random() * PROBE_EVERY_MS): void {
     this.records = records;
-    this.phase = "probing";
+    // Before the first probe no name is ours to lose: who claims each in turn cannot make us rename without end.
+    this.phase = "waiting";
     this.answers.replace(records);
-    this.later(delayMs, () => this.sendProbe(PROBES));
+    this.later(delayMs, () => {
+      this.phase = "probing";
+      this.sendProbe(PROBES);
+    });
   }
 
   /** Other data under the same names (section 8.4): no probing, only announcing. */
@@ -62,7 +66,7 @@ export class LaneResponder {
   }
 
   handle(message: Message): void {
-    if (this.phase === "ended") return;
+    if (this.phase === "ended" || this.phase === "waiting") return;
     if (message.kind === "response") this.handleResponse(message);
     else if (this.phase === "announced") this.answers.handle(message);
     else this.handleProbe(message);

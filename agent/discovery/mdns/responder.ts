@@ -10,6 +10,8 @@ import { type OwnName, type ServiceNames, ServiceRecords } from "./service-recor
 const CONFLICTS = 15;
 const CONFLICTS_WITHIN_MS = 10_000;
 const CONFLICTS_DELAY_MS = 5_000;
+/** How long without a conflict ends that. */
+const CONFLICTS_CALM_MS = 60_000;
 /** Sets of records that are remembered as ours: what we said before a change may still come back to us. */
 const MAX_REMEMBERED = 32;
 
@@ -45,6 +47,7 @@ export class Responder {
   private service: Service;
   private numbers: Record<OwnName, number> = { instance: 1, host: 1 };
   private conflictsMs: number[] = [];
+  private slowUntilMs = 0;
   private establishedLanes = 0;
 
   constructor(service: Service, options: ResponderOptions) {
@@ -147,7 +150,10 @@ export class Responder {
     this.numbers[name] += 1;
     const now = this.options.clock.now();
     this.conflictsMs = [...this.conflictsMs, now].filter((ms) => now - ms < CONFLICTS_WITHIN_MS);
-    const delayMs = this.conflictsMs.length >= CONFLICTS ? CONFLICTS_DELAY_MS : undefined;
+    if (this.conflictsMs.length >= CONFLICTS || now < this.slowUntilMs) {
+      this.slowUntilMs = now + CONFLICTS_CALM_MS;
+    }
+    const delayMs = now < this.slowUntilMs ? CONFLICTS_DELAY_MS : undefined;
     for (const lane of [...this.responders.keys()]) this.open(lane, delayMs);
     if (name === "instance") this.options.renamed(this.instance);
   }

@@ -9,11 +9,15 @@ import {
 } from "../../../../../agent/cli/discover/discover.ts";
 import { mergeAgents, tableLines } from "../../../../../agent/cli/discover/rows.ts";
 import type { CommandHost } from "../../../../../agent/cli/host.ts";
-import { Responder } from "../../../../../agent/discovery/mdns/responder.ts";
+import type { Responder } from "../../../../../agent/discovery/mdns/responder.ts";
 import type { FoundAgent } from "../../../../../agent/discovery/services.ts";
 import { agentTxt } from "../../../../../agent/discovery/txt.ts";
 import type { DnsResolver } from "../../../../../agent/discovery/unicast.ts";
-import { VirtualMdnsHost, VirtualSegment } from "../../../../support/virtual-mdns.ts";
+import {
+  VirtualMdnsHost,
+  VirtualSegment,
+  virtualResponder,
+} from "../../../../support/virtual-mdns.ts";
 
 const ID = "k7xqm2ab".padEnd(52, "a");
 
@@ -85,17 +89,9 @@ function rig(): Rig {
       const found = agent({ name, ...more });
       const host = new VirtualMdnsHost(segment.clock, 3).plug("lan", segment, address);
       const { port, fingerprint } = found;
-      const responder = new Responder(
-        { type: "_pilotlight._tcp", name, port, fingerprint, txt: agentTxt(found) },
-        { ...host, interfaces: () => undefined, renamed: () => undefined, failed: () => undefined },
-      );
-      onTestFinished(async () => {
-        const stopped = responder.stop();
-        await segment.run(10);
-        await stopped;
-      });
-      responder.start();
-      return responder;
+      const txt = agentTxt(found);
+      const service = { type: "_pilotlight._tcp", name, port, fingerprint, txt };
+      return virtualResponder(host, segment, service);
     },
     run: (options = {}, parts = {}) =>
       discover({ timeout: 3, ...options }, terminal.host, {

@@ -1,9 +1,14 @@
 import type { Answer } from "dns-packet";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Browser, type FoundService } from "../../../../../agent/discovery/mdns/browser.ts";
-import { Responder, type Service } from "../../../../../agent/discovery/mdns/responder.ts";
+import type { Responder, Service } from "../../../../../agent/discovery/mdns/responder.ts";
 import { writeTxt } from "../../../../../agent/discovery/mdns/txt-strings.ts";
-import { type Heard, VirtualMdnsHost, VirtualSegment } from "../../../../support/virtual-mdns.ts";
+import {
+  type Heard,
+  VirtualMdnsHost,
+  VirtualSegment,
+  virtualResponder,
+} from "../../../../support/virtual-mdns.ts";
 
 const TYPE = "_pilotlight._tcp";
 const PTR = `${TYPE}.local`;
@@ -42,19 +47,7 @@ function rig(
 
 function announcer(segment: VirtualSegment, address: string, service = SERVICE): Responder {
   const host = new VirtualMdnsHost(segment.clock, 3).plug("eth5", segment, ...address.split(" "));
-  const responder = new Responder(service, {
-    ...host,
-    interfaces: () => undefined,
-    renamed: () => undefined,
-    failed: () => undefined,
-  });
-  onTestFinished(async () => {
-    const stopped = responder.stop();
-    await segment.run(10);
-    await stopped;
-  });
-  responder.start();
-  return responder;
+  return virtualResponder(host, segment, service);
 }
 
 /** Everything about one instance, as a host that answers no questions says it. */

@@ -1,9 +1,14 @@
 import type { Answer, Packet } from "dns-packet";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { Responder, type Service } from "../../../../../agent/discovery/mdns/responder.ts";
+import { describe, expect, it } from "vitest";
+import type { Responder, Service } from "../../../../../agent/discovery/mdns/responder.ts";
 import { writeTxt } from "../../../../../agent/discovery/mdns/txt-strings.ts";
 import { FakeClock } from "../../../../support/fake-clock.ts";
-import { namesOf, VirtualMdnsHost, VirtualSegment } from "../../../../support/virtual-mdns.ts";
+import {
+  namesOf,
+  VirtualMdnsHost,
+  VirtualSegment,
+  virtualResponder,
+} from "../../../../support/virtual-mdns.ts";
 
 const TYPE = "_pilotlight._tcp";
 const SERVICE: Service = {
@@ -32,18 +37,7 @@ function rig(
 ): Rig {
   const host = new VirtualMdnsHost(segment.clock, seed).plug("eth0", segment, address);
   const renamed: string[] = [];
-  const responder = new Responder(service, {
-    ...host,
-    interfaces: () => undefined,
-    renamed: (instance) => renamed.push(instance),
-    failed: () => undefined,
-  });
-  onTestFinished(async () => {
-    const stopped = responder.stop();
-    await segment.run(10);
-    await stopped;
-  });
-  responder.start();
+  const responder = virtualResponder(host, segment, service, renamed);
   return { segment, host, responder, renamed };
 }
 
@@ -380,7 +374,7 @@ describe("conflicts (RFC 6762 sections 8.2 and 9)", () => {
 
   it("a host name that is taken gets a number, and the instance keeps its name", async () => {
     const { segment, responder, renamed } = rig();
-    await segment.run(100);
+    await segment.run(300);
     segment.say({
       type: "response",
       answers: [{ type: "A", name: HOST, ttl: 120, flush: true, data: "10.9.0.66" }],
@@ -446,21 +440,12 @@ describe("conflicts (RFC 6762 sections 8.2 and 9)", () => {
     );
     host.plug("wlan0", segment, "10.9.0.2/24", "fe80::2/64");
     const renamed: string[] = [];
-    const responder = new Responder(SERVICE, {
-      ...host,
-      interfaces: () => undefined,
-      renamed: (instance) => renamed.push(instance),
-      failed: () => undefined,
-    });
-    responder.start();
+    const responder = virtualResponder(host, segment, SERVICE, renamed);
     await segment.run(10_000);
     responder.update({ ...SERVICE, txt: writeTxt([["board", "x"]]) });
     await segment.run(5_000);
     expect([responder.instance, renamed]).toEqual(["rack7", []]);
     expect(responder.established).toBe(4);
-    const stopped = responder.stop();
-    await segment.run(10);
-    await stopped;
   });
 });
 
@@ -486,6 +471,51 @@ describe("hostile messages", () => {
     await segment.run(200);
     expect(segment.take()).toHaveLength(1);
     expect(responder.instance).toBe("rack7");
+  });
+
+  it("whoever claims every name that it takes makes it rename 15 times, then each 5 s", async () => {
+    const { segment, renamed } = rig();
+    const srv = { priority: 0, weight: 0, port: 1, target: "other.local" };
+    const claim = (name: string): Answer => ({ type: "SRV", name, ttl: 120, data: srv });
+    for (let i = 0; i < 600; i++) {
+      const names = [INSTANCE, ...Array.from({ length: 60 }, (_, n) => `rack7 (${n + 2}).${PTR}`)];
+      segment.say({ type: "response", answers: names.map(claim) });
+      await segment.run(50);
+    }
+    expect(renamed.length).toBeGreaterThanOrEqual(15);
+    expect(renamed.length).toBeLessThanOrEqual(25);
+  });
+
+  it("no datagram makes it throw (fast-check)", async () => {
+    const { segment, responder } = await established();
+    const { default: fc } = await import("fast-check");
+    const { encode } = await import("dns-packet");
+    const valid = encode({
+      type: "response",
+      questions: [{ name: PTR, type: "PTR" }],
+      answers: [{ type: "PTR", name: PTR, ttl: 120, data: INSTANCE }],
+    });
+    const mangled = fc
+      .array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
+      .map((changes) => {
+        const octets = Buffer.from(valid);
+        for (const [at, value] of changes) octets[at] = value;
+        return octets;
+      });
+    const any = fc.uint8Array({ maxLength: 600 }).map((octets) => Buffer.from(octets));
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(mangled, any), fc.boolean(), async (octets, unicast) => {
+        segment.inject(octets, unicast ? { port: 40_000 } : {});
+        await segment.run(25);
+      }),
+      { interruptAfterTimeLimit: 1_500, numRuns: 5_000 },
+    );
+    await segment.run(10_000);
+    expect(responder.instance).toMatch(/^rack7/);
+    segment.take();
+    segment.say(ask(PTR, "PTR"));
+    await segment.run(200);
+    expect(segment.take().length).toBeGreaterThan(0);
   });
 });
 
