@@ -40,20 +40,20 @@ export class Desk {
       });
       return made as unknown as NodeJS.WriteStream;
     };
-    const host: CommandHost = {
+    const host = {
       env: { PILOTLIGHT_HOME: this.home, ...this.env },
       entry: "",
       pid: 0,
       isRoot: false,
       stdout: stream("stdout"),
       stderr: stream("stderr"),
-      onStopSignal: (fn) => {
+      onStopSignal: (fn: () => void) => {
         this.interrupt = fn;
       },
-      setExitStatus: (n) => {
+      setExitStatus: (n: number) => {
         status = n;
       },
-    };
+    } as CommandHost;
     const parts: SteerParts = {
       browse: () => Promise.resolve(this.found),
       ask: () => Promise.resolve(this.answers.shift()),
