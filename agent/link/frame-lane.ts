@@ -9,6 +9,8 @@ import { AgentError } from "../errors.ts";
 const KERNEL_BUFFER: number = 8 * 1024 * 1024;
 /** Frames with up to two VLAN tags, and jumbo frames that a virtual link may carry. */
 const SLAB_LEN = 16_384;
+/** As many octets of a frame as libpcap hands over: merged segments, too. */
+export const WHOLE_FRAME_LEN = 65_535;
 
 /** Raw Ethernet frames of one interface. */
 export interface FrameLane {
@@ -44,17 +46,18 @@ const FAILED: Cap[] = [];
  *
  * `filter` is a pcap filter expression. Throws E_CAPABILITY without CAP_NET_RAW, E_INTERFACE when there is no such device
  * or it is not Ethernet. `failed` is told why a frame could not be sent. `bufferLen`: octets of kernel memory for frames that
- * wait for us.
+ * wait for us. `slabLen`: octets of the longest frame that is handed on; longer ones are dropped.
  */
 export function openFrameLane(
   interfaceName: string,
   filter: string = "",
   failed: (message: string) => void = () => {},
   bufferLen: number = KERNEL_BUFFER,
+  slabLen: number = SLAB_LEN,
 ): FrameLane {
   const { Cap } = createRequire(import.meta.url)("cap") as { Cap: new () => Cap };
-  const rx = Buffer.alloc(SLAB_LEN);
-  const tx = Buffer.alloc(SLAB_LEN);
+  const rx = Buffer.alloc(slabLen);
+  const tx = Buffer.alloc(slabLen);
   const cap = new Cap();
   let linkType: string;
   try {
@@ -79,7 +82,7 @@ export function openFrameLane(
     tx: new Octets(tx),
     onFrame(handler) {
       cap.on("packet", (len, truncated) => {
-        if (!truncated && len <= SLAB_LEN) handler(len);
+        if (!truncated && len <= slabLen) handler(len);
       });
     },
     send(len) {

@@ -1,3 +1,4 @@
+import type { MacText } from "../../protocols/wire/mac-address.ts";
 import { type AssetWait, isWait, type Slot } from "../assets/slot.ts";
 import { AgentError } from "../errors.ts";
 import type { Family } from "../site/families.ts";
@@ -7,6 +8,8 @@ import { patienceOf } from "./patience.ts";
 
 /** How often a machine's assets are asked for at most, ms: each packet is a sign of life. */
 const WANT_EVERY_MS = 1_000;
+/** Machines remembered by when they were asked for. */
+const MAX_WANTED = 8_192;
 /** For so long after a read without an end (NFS knows none) its version counts as being read, ms. */
 const READING_MS = 10 * 60_000;
 /** Versions remembered as being read; the one read longest ago is forgotten. */
@@ -83,7 +86,7 @@ const DIGEST = /^[0-9a-f]{64}/;
  */
 export class Needs {
   private readonly now: () => number;
-  private readonly wantedMs = new Map<Machine, number>();
+  private readonly wantedMs = new Map<MacText, number>();
   private readonly lent = new Map<string, number>();
   private readonly readMs = new Map<string, number>();
 
@@ -95,13 +98,14 @@ export class Needs {
   /** Whether this machine's assets may be asked for again; asked at each packet. */
   isDue({ machine, needs }: BootPlan): boolean {
     if (needs.length === 0) return false;
-    const lastMs = this.wantedMs.get(machine);
+    const lastMs = this.wantedMs.get(machine.mac);
     return lastMs === undefined || this.now() - lastMs >= WANT_EVERY_MS;
   }
 
   /** A machine gave a sign of life: all that its boot may come to is fetched before other things. */
   alive(plan: BootPlan, family: Family): void {
-    this.wantedMs.set(plan.machine, this.now());
+    this.wantedMs.set(plan.machine.mac, this.now());
+    if (this.wantedMs.size > MAX_WANTED) this.wantedMs.clear();
     const first = firstFile(plan, family);
     first?.want();
     for (const slot of plan.needs) if (slot !== first) slot.want();

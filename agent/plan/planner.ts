@@ -11,8 +11,10 @@ import { AgentError } from "../errors.ts";
 import type { BootParameter, Machine, Profile, Root, Site } from "../site/site.ts";
 import type { BootPlan, Export } from "./boot-plan.ts";
 import { FileTable } from "./file-table.ts";
+import { Mounts } from "./mounts.ts";
 import { assetsOf, rootAssets } from "./needs.ts";
 import { decideOffer, fileUrl, IPXE_SCRIPT } from "./offer.ts";
+import type { Plans } from "./plans.ts";
 import { type Renderer, templateContext } from "./render.ts";
 
 /** Sun PROMs load whole words. */
@@ -39,22 +41,29 @@ export interface PlannerInput {
  * All plans are made when the site is loaded, so that a boot waits for nothing but its octets. A plan names places; what is in
  * them may come, and be replaced, while the agent runs.
  */
-export class Planner {
-  private readonly plans: ReadonlyMap<Machine, BootPlan>;
+export class Planner implements Plans {
+  private readonly plans = new Map<Machine, BootPlan>();
+  private readonly trees = new Map<string, Tree>();
+  private readonly mounts = new Mounts();
+  private readonly input: PlannerInput;
   readonly site: Site;
 
-  private constructor(site: Site, plans: ReadonlyMap<Machine, BootPlan>) {
-    this.site = site;
-    this.plans = plans;
+  private constructor(input: PlannerInput) {
+    this.input = input;
+    this.site = input.site;
   }
 
   static async create(input: PlannerInput): Promise<Planner> {
-    const plans = new Map<Machine, BootPlan>();
-    const trees = new Map<string, Tree>();
+    const planner = new Planner(input);
     for (const machine of input.site.machines) {
-      plans.set(machine, await makePlan(machine, input, trees));
+      planner.plans.set(machine, await makePlan(machine, input, planner.trees));
     }
-    return new Planner(input.site, plans);
+    return planner;
+  }
+
+  /** What a machine of the site is served when it boots another profile of it than its own. */
+  planWith(machine: Machine, profile: Profile): Promise<BootPlan> {
+    return makePlan({ ...machine, profile }, this.input, this.trees);
   }
 
   /** The plans of all machines. */
@@ -72,6 +81,24 @@ export class Planner {
   byIp(address: number): BootPlan | undefined {
     const machine = this.site.machineByIp.get(address);
     return machine && this.plans.get(machine);
+  }
+
+  // A site by itself has no overrides.
+
+  asks(plan: BootPlan): BootPlan {
+    return plan;
+  }
+
+  heard(): void {}
+
+  heldBy(): undefined {}
+
+  mounted({ machine }: BootPlan, exported: Export): void {
+    this.mounts.set(machine.mac, exported);
+  }
+
+  mountedOn({ machine }: BootPlan): Export | undefined {
+    return this.mounts.get(machine.mac);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { Family } from "../site/families.ts";
 import type { Machine } from "../site/site.ts";
 import type { Recognition } from "./family.ts";
@@ -6,6 +7,9 @@ import type { Recognition } from "./family.ts";
 const FORGET_MS = 10 * 60_000;
 /** A loader asks within this time of being fetched; whatever asks later is a PROM that starts anew. */
 const LOADER_MS = 2 * 60_000;
+
+/** Machines remembered: those of a site, and of the sites before it. */
+const MAX_SEEN = 8_192;
 
 const NEVER: number = Number.NEGATIVE_INFINITY;
 
@@ -20,10 +24,10 @@ interface Sighting {
  * What each machine was last seen to be.
  *
  * Most protocols do not say who speaks: a TFTP read or a MOUNT is the same from all. What DHCP or RARP told a moment ago
- * holds until the machine starts anew. Bounded by the number of machines in the site.
+ * holds until the machine starts anew. By hardware address, so that it outlives a change of the site.
  */
 export class Sightings {
-  private readonly seen = new Map<Machine, Sighting>();
+  private readonly seen = new Map<MacText, Sighting>();
   private readonly now: () => number;
 
   constructor(now: () => number) {
@@ -33,6 +37,12 @@ export class Sightings {
   /** The family as known now; "unknown" when it has not said. */
   familyOf(machine: Machine): Family {
     return this.current(machine)?.family ?? "unknown";
+  }
+
+  /** The same for whoever only looks: it is no sign of life. */
+  lastFamily(machine: Machine): Family | undefined {
+    const seen = this.seen.get(machine.mac);
+    return seen && this.now() - seen.lastMs <= FORGET_MS ? seen.family : undefined;
   }
 
   /** A machine asked for its address by RARP: it starts anew, and is taken for a PROM until it says otherwise. */
@@ -80,12 +90,16 @@ export class Sightings {
   private fresh(machine: Machine): Sighting {
     const lastMs = this.now();
     const sighting: Sighting = { family: "unknown", lastMs, loadedMs: NEVER };
-    this.seen.set(machine, sighting);
+    this.seen.set(machine.mac, sighting);
+    if (this.seen.size > MAX_SEEN) {
+      const oldest = this.seen.keys().next().value;
+      if (oldest !== undefined) this.seen.delete(oldest);
+    }
     return sighting;
   }
 
   private current(machine: Machine): Sighting | undefined {
-    const sighting = this.seen.get(machine);
+    const sighting = this.seen.get(machine.mac);
     if (!sighting) return undefined;
     const nowMs = this.now();
     if (nowMs - sighting.lastMs > FORGET_MS) return undefined;

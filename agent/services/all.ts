@@ -10,6 +10,7 @@ import { type FrameSender, LinkServer } from "./link-server.ts";
 import { RarpService } from "./rarp.ts";
 import { RpcService } from "./rpc/service.ts";
 import { TftpServer } from "./tftp/server.ts";
+import { WakeService } from "./wake.ts";
 
 const HTTP_PORT = 80;
 
@@ -27,13 +28,18 @@ export interface Lanes {
 /** Registers what is to be done when the agent stops; done in reverse order. */
 export type OnStop = (close: () => void | Promise<void>) => void;
 
+/** What can be asked of services that run. */
+export interface Services {
+  readonly wake: Pick<WakeService, "wake">;
+}
+
 /** Starts all services on the lanes; they answer when the promise resolves. `maxTransfers`: TFTP reads at once. */
 export async function startServices(
   context: ServiceContext,
   lanes: Lanes,
   maxTransfers: number,
   onStop: OnStop,
-): Promise<void> {
+): Promise<Services> {
   const { udp, tcp } = lanes;
   const tftp = new TftpServer(context, udp, maxTransfers);
   onStop(() => tftp.stop());
@@ -57,6 +63,8 @@ export async function startServices(
   };
   const rarp = new RarpService(context, sender);
   onStop(() => rarp.stop());
+  const wake = new WakeService(context, sender);
+  onStop(() => wake.stop());
   const answersDhcp = context.planner.site.network.dhcp !== "off";
   const dhcp = answersDhcp ? new DhcpServer(context, sender) : undefined;
   if (dhcp) {
@@ -68,6 +76,7 @@ export async function startServices(
     bootp: (o, datagram) => dhcp?.handleBroadcast(o, datagram),
   });
   lane.onFrame((len) => link.handle(lane.rx, len));
+  return { wake };
 }
 
 function closeServer(server: Server): Promise<void> {

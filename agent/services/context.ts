@@ -3,13 +3,13 @@ import type { Clock } from "../link/clock.ts";
 import type { Journal } from "../log/journal.ts";
 import type { BootPlan } from "../plan/boot-plan.ts";
 import type { Needs } from "../plan/needs.ts";
-import type { Planner } from "../plan/planner.ts";
+import type { Plans } from "../plan/plans.ts";
 import type { Sightings } from "../plan/sightings.ts";
 import type { Family } from "../site/families.ts";
 
 /** What every service works with. */
 export interface ServiceContext {
-  readonly planner: Planner;
+  readonly planner: Plans;
   readonly sightings: Sightings;
   readonly needs: Needs;
   readonly journal: Journal;
@@ -56,9 +56,16 @@ export function whoIs(plan: BootPlan, context: ServiceContext): Who {
 }
 
 /** A machine gave a sign of life: what it will need is fetched before it asks for it. */
-export function signOfLife(plan: BootPlan, { needs, sightings }: ServiceContext): void {
+export function signOfLife(plan: BootPlan, { needs, sightings, planner }: ServiceContext): void {
+  planner.heard(plan);
   if (needs.isDue(plan)) needs.alive(plan, sightings.familyOf(plan.machine));
 }
 
 /** The words for a peer that the site does not know. */
 export const UNKNOWN_MACHINE = "not a machine of this site, so it gets no answer";
+
+/** Why a machine that an operator holds back gets no answer; undefined: it is not held. */
+export function heldBack(plan: BootPlan, { planner }: ServiceContext): string | undefined {
+  const by = planner.heldBy(plan);
+  return by === undefined ? undefined : `held by ${by}`;
+}

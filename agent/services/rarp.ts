@@ -14,7 +14,7 @@ import type { BootPlan } from "../plan/boot-plan.ts";
 import { firstWait, neededFirst } from "../plan/needs.ts";
 import { patienceOf } from "../plan/patience.ts";
 import type { Family } from "../site/families.ts";
-import { type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "./context.ts";
+import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "./context.ts";
 import { HeldQuestions, heldBecause, heldFor } from "./hold.ts";
 import type { FrameSender } from "./link-server.ts";
 
@@ -58,11 +58,18 @@ export class RarpService {
       this.silent(mac, "asks on behalf of another hardware address, which no PROM does");
       return;
     }
-    const plan = context.planner.byMac(mac);
-    if (!plan) {
+    const known = context.planner.byMac(mac);
+    if (!known) {
       this.silent(mac, UNKNOWN_MACHINE);
       return;
     }
+    const held = heldBack(known, context);
+    if (held !== undefined) {
+      this.held.drop(mac);
+      this.silent(mac, held, known);
+      return;
+    }
+    const plan = context.planner.asks(known, { by: "rarp" });
     const { family, why } = context.sightings.rarp(plan.machine);
     signOfLife(plan, context);
     if (view.tpa !== IPV4_BROADCAST && this.hold(plan, family, why)) return;
@@ -85,7 +92,11 @@ export class RarpService {
       what: family,
       slots,
       patienceMs: patienceOf(family).addressMs,
-      release: (heldMs) => this.answer(plan, `${why}${heldFor(heldMs)}`),
+      release: (heldMs) => {
+        const back = heldBack(plan, this.context);
+        if (back === undefined) this.answer(plan, `${why}${heldFor(heldMs)}`);
+        else this.silent(mac, back, plan);
+      },
     });
     if (isNew) this.silent(mac, heldBecause(wait.why), plan);
     return true;

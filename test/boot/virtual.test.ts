@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ContentSink, Firmware, FirmwareEvent } from "../../firmware-sim/firmware.ts";
+import type { ContentSink, Firmware } from "../../firmware-sim/firmware.ts";
 import { openFirmware } from "../../firmware-sim/openfirmware/openfirmware.ts";
 import { pxe } from "../../firmware-sim/pxe/pxe.ts";
 import { parseMac } from "../../protocols/wire/mac-address.ts";
 import { recordForFailure } from "../support/pcap-recorder.ts";
 import { startVirtualAgent, type VirtualAgent } from "../support/virtual-agent.ts";
+import { loaded, verdictOf } from "../support/virtual-boot.ts";
 import { seededRandom } from "../support/virtual-clock.ts";
 import { VirtualWire, type WireConditions } from "../support/virtual-wire.ts";
 
@@ -209,14 +210,8 @@ async function bootAll(
   try {
     expect(agent.problems).toEqual([]);
     const machines = makers.map((make) => {
-      const hashes = new Map<string, ReturnType<typeof createHash>>();
-      const sink: ContentSink = (file, _at, o, at, len) => {
-        const hash = hashes.get(file) ?? createHash("sha256");
-        hash.update(o.u8.subarray(at, at + len));
-        hashes.set(file, hash);
-        return undefined;
-      };
-      return { firmware: make(sink), hashes };
+      const { sink, digests } = loaded();
+      return { firmware: make(sink), digests };
     });
     const recorder = recordForFailure();
     const tap = (frame: Uint8Array, nowMs: number): void => {
@@ -229,21 +224,14 @@ async function bootAll(
     );
     for (const { firmware } of machines) firmware.powerOn(0);
     await wire.runAsync(limitMs, agent.isBusy);
-    return machines.map(({ firmware, hashes }) => ({
+    return machines.map(({ firmware, digests }) => ({
       verdict: verdictOf(firmware),
-      files: new Map([...hashes].map(([name, hash]) => [name, hash.digest("hex")])),
+      files: digests(),
       journal: [...agent.journal],
     }));
   } finally {
     await agent.stop();
   }
-}
-
-function verdictOf(firmware: Firmware): string {
-  let last: FirmwareEvent | undefined;
-  for (let e = firmware.pollEvent(); e; e = firmware.pollEvent()) last = e;
-  if (last?.kind === "booted") return `booted ${last.octets}`;
-  return last?.kind === "failed" ? `failed ${last.stage}: ${last.reason}` : "unfinished";
 }
 
 function content(name: string, size: number): Buffer {

@@ -34,6 +34,7 @@ import { formatIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import { macText } from "../../protocols/wire/mac-address.ts";
 import type { Octets } from "../../protocols/wire/octets.ts";
 import { Status } from "../../protocols/wire/status.ts";
+import { MagicPacketView } from "../../protocols/wol/magic-packet.ts";
 import { toHex } from "./hex.ts";
 
 /** What a page may claim about a packet: the text of each field. */
@@ -45,6 +46,7 @@ export type Decoded = Status | ExampleFields;
 export const DECODERS: Readonly<Record<string, (o: Octets) => Decoded>> = {
   ethernet,
   arp,
+  "magic-packet": magicPacket,
   ipv4,
   udp,
   tcp,
@@ -99,6 +101,16 @@ function arp(o: Octets): Decoded {
       spa: formatIpv4(v.spa),
       tha: macText(o, v.thaAt),
       tpa: formatIpv4(v.tpa),
+    }
+  );
+}
+
+function magicPacket(o: Octets): Decoded {
+  const v = new MagicPacketView();
+  return (
+    v.reset(o, 0, o.u8.length) || {
+      mac: macText(o, v.macAt),
+      password: toHex(o, v.passwordAt, v.passwordLen),
     }
   );
 }

@@ -85,6 +85,8 @@ export interface TestRack {
   readonly store: AssetStore;
   /** The slots of the plans, whose states a test may change. */
   readonly assets: FakeAssets;
+  /** The site's own plans, which `context` has. */
+  readonly planner: Planner;
   readonly context: ServiceContext;
   readonly clock: FakeClock;
   readonly journal: Journal;
@@ -130,5 +132,18 @@ export async function testRack(
     if (!entry) throw new Error("the journal is empty");
     return entry;
   };
-  return { dir, site, cache, store, assets, context, clock, journal, problems, plan, last };
+  return {
+    dir,
+    site,
+    cache,
+    store,
+    assets,
+    planner,
+    context,
+    clock,
+    journal,
+    problems,
+    plan,
+    last,
+  };
 }

@@ -2,15 +2,18 @@ import { createServer, type Server } from "node:net";
 import { ChunkCache } from "../../agent/assets/chunk-cache.ts";
 import type { Assets } from "../../agent/assets/slot.ts";
 import { AssetStore } from "../../agent/assets/store.ts";
+import type { Clock } from "../../agent/link/clock.ts";
 import type { TcpPorts } from "../../agent/link/tcp-listener.ts";
 import { Journal, type JournalEntry } from "../../agent/log/journal.ts";
 import { Needs } from "../../agent/plan/needs.ts";
 import { Planner } from "../../agent/plan/planner.ts";
+import type { Plans } from "../../agent/plan/plans.ts";
 import { Renderer } from "../../agent/plan/render.ts";
 import { Sightings } from "../../agent/plan/sightings.ts";
-import { startServices } from "../../agent/services/all.ts";
+import { type Services, startServices } from "../../agent/services/all.ts";
 import { StatusCounters } from "../../agent/services/context.ts";
 import { loadSite } from "../../agent/site/load.ts";
+import type { Site } from "../../agent/site/site.ts";
 import { VirtualHost } from "./virtual-host.ts";
 import { VirtualDuplex, virtualClockOf, virtualUdpPorts } from "./virtual-ports.ts";
 
@@ -27,14 +30,18 @@ export interface VirtualAgent {
   readonly problems: readonly string[];
   /** Whether a service waits for a disk: virtual time must not run past it. */
   readonly isBusy: () => boolean;
+  readonly site: Site;
+  readonly services: Services;
   stop(): Promise<void>;
 }
 
-/** Starts the agent's services with a site file, on a virtual host that has the site's address. `assetsOf`: what plans get. */
+/** Starts the agent's services with a site file, on a virtual host that has the site's address. `assetsOf`: what plans get; `plansOf`: what services get of them. */
 export async function startVirtualAgent(
   siteFile: string,
   mac: Uint8Array,
   assetsOf: (store: Assets) => Assets = (store) => store,
+  plansOf: (planner: Planner, journal: Journal, clock: Clock) => Promise<Plans> = async (planner) =>
+    planner,
 ): Promise<VirtualAgent> {
   const site = await loadSite(siteFile);
   const { address, prefixLen } = site.network;
@@ -52,7 +59,7 @@ export async function startVirtualAgent(
   });
   const journal = new Journal(10_000, () => EPOCH_MS + clock.now());
   const context = {
-    planner,
+    planner: await plansOf(planner, journal, clock),
     sightings: new Sightings(clock.now),
     needs: new Needs(clock.now),
     journal,
@@ -72,11 +79,13 @@ export async function startVirtualAgent(
     },
     openLink: () => host.frameLane(),
   };
-  await startServices(context, lanes, MAX_TRANSFERS, (close) => stops.push(close));
+  const services = await startServices(context, lanes, MAX_TRANSFERS, (close) => stops.push(close));
   return {
     host,
     journal: journal.entries(),
     problems,
+    site,
+    services,
     isBusy: () => cache.reads > 0,
     stop: async () => {
       for (const close of stops.reverse()) await close();

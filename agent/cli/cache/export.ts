@@ -5,6 +5,7 @@ import path from "node:path";
 import type { DiskCache } from "../../assets/cache/disk-cache.ts";
 import { FolderCache } from "../../assets/cache/folder-cache.ts";
 import { Layout } from "../../assets/cache/layout.ts";
+import { recordsOf, servedVersion, shortDigest } from "../../assets/cache/named-version.ts";
 import { rebuild } from "../../assets/cache/rebuild.ts";
 import type { AssetRecord, VersionRecord } from "../../assets/cache/records.ts";
 import { CacheTables } from "../../assets/cache/tables.ts";
@@ -15,7 +16,6 @@ import { wantsColour } from "../lab/paint.ts";
 import { print, printJson } from "../print.ts";
 import { barLine, LiveLines } from "../progress-bar.ts";
 import { count } from "../words.ts";
-import { recordsOf, servedVersion, shortDigest } from "./choose.ts";
 import { type CacheContext, type CacheOptions, withCache } from "./context.ts";
 
 const PIECE_LEN = 256 * 1024;

@@ -1,10 +1,10 @@
 import { setTimeout as later } from "node:timers/promises";
+import { shortDigest } from "../../assets/cache/named-version.ts";
 import type { AssetStatus } from "../../assets/fetch/status.ts";
 import type { ErrorCode } from "../../errors.ts";
 import { octetsText } from "../../log/timeline.ts";
 import { type Cell, wantsColour } from "../lab/paint.ts";
 import { LiveLines } from "../progress-bar.ts";
-import { shortDigest } from "./choose.ts";
 import type { CacheContext } from "./context.ts";
 import { progressCells } from "./status-text.ts";
 

@@ -1,8 +1,8 @@
+import { shortDigest } from "../../assets/cache/named-version.ts";
 import { octetsText } from "../../log/timeline.ts";
 import { paint, type Style, wantsColour } from "../lab/paint.ts";
 import { print, printJson } from "../print.ts";
 import { ageText, timeText, wrapped } from "../words.ts";
-import { shortDigest } from "./choose.ts";
 import { type CacheContext, type CacheOptions, withCache } from "./context.ts";
 import { type Row, rowsOf } from "./rows.ts";
 

@@ -1,8 +1,16 @@
 import type { DiskCache } from "../../assets/cache/disk-cache.ts";
-import type { AssetRecord, VersionRecord } from "../../assets/cache/records.ts";
+import {
+  type ChooseVersion,
+  holdVersion,
+  siteIsAbovePin,
+  toGoBackTo,
+  toPin,
+  withPinOf,
+} from "../../assets/cache/hold-version.ts";
+import { recordOf, shortDigest } from "../../assets/cache/named-version.ts";
+import type { VersionRecord } from "../../assets/cache/records.ts";
 import { AgentError } from "../../errors.ts";
 import { print, printJson } from "../print.ts";
-import { recordOf, servedVersion, shortDigest, versionBy } from "./choose.ts";
 import { type CacheContext, type CacheOptions, withCache } from "./context.ts";
 
 export interface PinOptions extends CacheOptions {
@@ -27,12 +35,7 @@ export async function pin(
     await release(context, name, options);
     return;
   }
-  await hold(context, name, options, (cache, record) => {
-    if (prefix !== undefined) return versionBy(record, prefix);
-    const served = servedVersion(record);
-    if (served && cache.blob(served.digest)) return served;
-    throw new AgentError("E_ASSET_PENDING", `no version of "${name}" is in the cache`);
-  });
+  await hold(context, name, options, (cache) => toPin(cache, prefix));
 }
 
 /** `pilotlight cache rollback`: serves the good version before, and holds it. */
@@ -41,57 +44,23 @@ export async function rollback(
   name: string,
   options: RollbackOptions,
 ): Promise<void> {
-  await hold(context, name, options, (cache, record) => {
-    if (options.to !== undefined) return versionBy(record, options.to);
-    const before = versionBefore(cache, record);
-    if (before) return before;
-    throw new AgentError("E_USAGE", `"${name}" has no version before the one that is served`, {
-      cure: `\`pilotlight cache ls ${name}\` shows the versions that are kept; \`cache.versions\` in the site says how many.`,
-    });
-  });
-}
-
-/** The newest version older than the one that is served, made in the same way, whose octets are there. */
-export function versionBefore(
-  cache: Pick<DiskCache, "blob">,
-  record: AssetRecord,
-): VersionRecord | undefined {
-  const served = servedVersion(record);
-  const from = record.versions.findIndex(({ digest }) => digest === served?.digest);
-  return record.versions
-    .slice(from + 1)
-    .find((v) => v.treatment === served?.treatment && cache.blob(v.digest) !== undefined);
+  await hold(context, name, options, (cache) => toGoBackTo(cache, options.to));
 }
 
 async function hold(
   context: CacheContext,
   name: string,
   options: CacheOptions,
-  choose: (cache: DiskCache, record: AssetRecord) => VersionRecord,
+  choose: (cache: DiskCache) => ChooseVersion,
 ): Promise<void> {
-  const { chosen, before } = await withCache(context, async (cache) => {
-    const record = recordOf(cache, name);
-    const version = choose(cache, record);
-    if (cache.blob(version.digest) === undefined) {
-      throw new AgentError(
-        "E_ASSET_DAMAGED",
-        `the octets of ${shortDigest(version.digest)} are not in the cache any more`,
-        { cure: `\`pilotlight cache ls ${name}\` shows which versions have theirs.` },
-      );
-    }
-    const { digest } = version;
-    await cache.update(name, (was) => was && { ...was, held: digest, current: digest });
-    return { chosen: version, before: record };
-  });
+  const { version: chosen, before } = await withCache(context, (cache) =>
+    holdVersion(cache, name, choose(cache)),
+  );
   const when = await agentsAnswer(context, name, chosen);
   if (when === "other") {
-    await withCache(context, (cache) => cache.update(name, (was) => was && restored(was, before)));
+    await withCache(context, (cache) => cache.update(name, (was) => was && withPinOf(was, before)));
     await context.agent.changed([name]);
-    throw new AgentError(
-      "E_USAGE",
-      `the agent does not serve ${shortDigest(chosen.digest)} as "${name}": the site itself says which digest it has, or how it is unpacked, and that is above a pin`,
-      { cure: "Change `sha256` of the asset in the site; nothing was changed here." },
-    );
+    throw siteIsAbovePin(name, chosen);
   }
   if (options.json) {
     printJson(context, { name, held: chosen.digest, size: chosen.size, from: when });
@@ -112,7 +81,7 @@ async function release(context: CacheContext, name: string, options: CacheOption
   const before = await withCache(context, async (cache) => {
     const record = recordOf(cache, name);
     if (record.held !== undefined) {
-      await cache.update(name, (was) => was && restored(was, { ...was, held: undefined }));
+      await cache.update(name, (was) => was && withPinOf(was, { ...was, held: undefined }));
     }
     return record.held;
   });
@@ -122,19 +91,6 @@ async function release(context: CacheContext, name: string, options: CacheOption
   else {
     print(context, [`${name}: ${shortDigest(before)} is not held any more; the site decides.`]);
   }
-}
-
-/** The record with the pin, and what is served, as they were in another one. */
-function restored(
-  record: AssetRecord,
-  as: { readonly held?: string | undefined; readonly current?: string | undefined },
-): AssetRecord {
-  const { held: _, current: __, ...rest } = record;
-  return {
-    ...rest,
-    ...(as.held === undefined ? {} : { held: as.held }),
-    ...(as.current === undefined ? {} : { current: as.current }),
-  };
 }
 
 /**

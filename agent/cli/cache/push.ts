@@ -1,4 +1,5 @@
 import path from "node:path";
+import { recordOf, servedVersion, shortDigest } from "../../assets/cache/named-version.ts";
 import { ociReference } from "../../assets/stores/oci-source.ts";
 import { FILE_TYPE, pushArtifact } from "../../assets/stores/push-oci.ts";
 import { pushObject } from "../../assets/stores/push-s3.ts";
@@ -13,7 +14,6 @@ import { wantsColour } from "../lab/paint.ts";
 import { print, printJson } from "../print.ts";
 import { barLine, LiveLines } from "../progress-bar.ts";
 import { packageVersion } from "../version.ts";
-import { recordOf, servedVersion, shortDigest } from "./choose.ts";
 import { cacheContext, withCache } from "./context.ts";
 import { type PushTarget, pushTarget } from "./push-target.ts";
 import { assetName, type SiteLine, siteLines } from "./site-lines.ts";

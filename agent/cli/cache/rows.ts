@@ -1,8 +1,8 @@
 import type { DiskCache } from "../../assets/cache/disk-cache.ts";
+import { servedVersion, unknownAsset } from "../../assets/cache/named-version.ts";
 import type { AssetRecord, RefusedVersion } from "../../assets/cache/records.ts";
 import type { AssetPhase, AssetStatus, ErrorStatus } from "../../assets/fetch/status.ts";
 import type { AgentAssets } from "../../control/asset-status.ts";
-import { servedVersion, unknownAsset } from "./choose.ts";
 
 /**
  * What becomes of an asset. As the agent tells it, and where none runs, what the records tell: `lost`, its octets are not

@@ -1,11 +1,11 @@
 import type { CacheUsage } from "../../assets/cache/cache.ts";
+import { shortDigest } from "../../assets/cache/named-version.ts";
 import type { AssetStatus, KeeperStatus } from "../../assets/fetch/status.ts";
 import type { AgentAssets } from "../../control/asset-status.ts";
 import { octetsText } from "../../log/timeline.ts";
 import type { Cell } from "../lab/paint.ts";
 import { bar, barLine } from "../progress-bar.ts";
 import { count, durationText, timeText, wrapped } from "../words.ts";
-import { shortDigest } from "./choose.ts";
 
 const BAR_WIDTH = 24;
 /** Assets that are named in each list; the rest is counted. */

@@ -1,11 +1,11 @@
 import type { DiskCache } from "../../assets/cache/disk-cache.ts";
+import { recordsOf, servedVersion, shortDigest } from "../../assets/cache/named-version.ts";
 import type { AssetRecord } from "../../assets/cache/records.ts";
 import { octetsText } from "../../log/timeline.ts";
 import { wantsColour } from "../lab/paint.ts";
 import { print, printJson } from "../print.ts";
 import { barLine, LiveLines } from "../progress-bar.ts";
 import { count } from "../words.ts";
-import { recordsOf, servedVersion, shortDigest } from "./choose.ts";
 import { type CacheContext, type CacheOptions, FAILED, withCache } from "./context.ts";
 
 /** A blob is read in pieces of so many octets. */

@@ -15,7 +15,7 @@ import {
 import { emitIpv4, IPPROTO_UDP, IPV4_HEADER_LEN } from "../../../protocols/ipv4/packet.ts";
 import { emitUdp, UDP_HEADER_LEN, type UdpView } from "../../../protocols/udp/datagram.ts";
 import { formatIpv4, IPV4_BROADCAST, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
-import { MAC_LEN, macText } from "../../../protocols/wire/mac-address.ts";
+import { MAC_LEN, type MacText, macText } from "../../../protocols/wire/mac-address.ts";
 import { Octets } from "../../../protocols/wire/octets.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
 import {
@@ -31,8 +31,7 @@ import { recogniseDhcp } from "../../plan/family.ts";
 import { firstWait, neededFirst } from "../../plan/needs.ts";
 import { patienceOf } from "../../plan/patience.ts";
 import type { Family } from "../../site/families.ts";
-import type { Machine } from "../../site/site.ts";
-import { type ServiceContext, signOfLife, UNKNOWN_MACHINE } from "../context.ts";
+import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE } from "../context.ts";
 import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import type { FrameSender } from "../link-server.ts";
 import { decideDhcp, evidenceOf, messageName } from "./decide.ts";
@@ -79,7 +78,7 @@ export class DhcpServer {
   private readonly pool = new TxPool(PENDING, MAX_MESSAGE_LEN);
   private readonly held: HeldQuestions;
   /** When the patience of a machine was used up. */
-  private readonly spentMs = new Map<Machine, number>();
+  private readonly spentMs = new Map<MacText, number>();
   private port: UdpPort | undefined;
 
   constructor(context: ServiceContext, sender: FrameSender) {
@@ -121,13 +120,22 @@ export class DhcpServer {
     const mac = macText(o, view.chaddrAt);
     const event = messageName(view);
     const protocol = view.isBootp ? "bootp" : "dhcp";
-    const plan = context.planner.byMac(mac);
-    if (!plan) {
+    const known = context.planner.byMac(mac);
+    if (!known) {
       context.journal.note({ protocol, mac, event, decision: UNKNOWN_MACHINE, outcome: "silent" });
       return;
     }
+    const heldBy = heldBack(known, context);
+    const told = recogniseDhcp(evidenceOf(view));
+    const { family, why } = context.sightings.dhcp(known.machine, told);
+    const { messageType } = view;
+    const asks = {
+      by: "dhcp",
+      family,
+      first: heldMs === undefined && isFirst(messageType),
+    } as const;
+    const plan = heldBy === undefined ? context.planner.asks(known, asks) : known;
     const { machine } = plan;
-    const { family, why } = context.sightings.dhcp(machine, recogniseDhcp(evidenceOf(view)));
     signOfLife(plan, context);
     const decision = decideDhcp(view, plan, context.planner.site.network);
     const silent = (words: string): void =>
@@ -145,6 +153,12 @@ export class DhcpServer {
       silent(decision.why);
       return;
     }
+    // What runs keeps its address.
+    if (heldBy !== undefined && !(messageType === DhcpMessageType.Request && view.ciaddr !== 0)) {
+      this.held.drop(mac);
+      silent(heldBy);
+      return;
+    }
     const first = decision.reply === DhcpMessageType.Offer || decision.reply === 0;
     if (first && heldMs === undefined) {
       const wait = this.hold(plan, family, o, at, len);
@@ -155,7 +169,7 @@ export class DhcpServer {
       }
     }
     const waitedMs = heldMs ?? this.held.drop(mac);
-    if (decision.reply === DhcpMessageType.Ack) this.spentMs.delete(machine);
+    if (decision.reply === DhcpMessageType.Ack) this.spentMs.delete(machine.mac);
     const offer = plan.offer(family);
     const nak = decision.reply === DhcpMessageType.Nak;
     this.reply(o, {
@@ -181,7 +195,7 @@ export class DhcpServer {
     const { addressMs: patienceMs } = patienceOf(family);
     if (patienceMs === 0 || len > MAX_MESSAGE_LEN) return undefined;
     const { machine } = plan;
-    const spentMs = this.spentMs.get(machine);
+    const spentMs = this.spentMs.get(machine.mac);
     if (spentMs !== undefined && this.context.clock.now() - spentMs < SPENT_MS) return undefined;
     const slots = neededFirst(plan, family);
     const wait = firstWait(slots);
@@ -189,7 +203,7 @@ export class DhcpServer {
     // The lane's memory is a Buffer, whose `slice` is no copy.
     const message = new Octets(Uint8Array.from(o.u8.subarray(at, at + len)));
     const release = (heldMs: number, patienceOver: boolean): void => {
-      if (patienceOver) this.spentMs.set(machine, this.context.clock.now());
+      if (patienceOver) this.spentMs.set(machine.mac, this.context.clock.now());
       this.handle(message, 0, len, heldMs);
     };
     const isNew = this.held.hold(machine.mac, { what: family, slots, patienceMs, release });
@@ -302,4 +316,9 @@ export class DhcpServer {
       ms: this.context.clock.now() - a.arrivedMs,
     });
   }
+}
+
+/** Whether a message begins an exchange: BOOTP, or DISCOVER. */
+function isFirst(messageType: number): boolean {
+  return messageType === 0 || messageType === DhcpMessageType.Discover;
 }

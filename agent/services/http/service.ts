@@ -6,7 +6,7 @@ import { formatIpv4, parseIpv4 } from "../../../protocols/wire/ipv4-address.ts";
 import { isWait } from "../../assets/slot.ts";
 import { type BootPlan, decideFile } from "../../plan/boot-plan.ts";
 import { patienceOf } from "../../plan/patience.ts";
-import { type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
 import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import { answerHttp, type HttpAnswer, type HttpBody } from "./answer.ts";
 import { sendBody } from "./send.ts";
@@ -73,6 +73,8 @@ export class HttpService {
     const { method } = c.req;
     const heldMs = await this.hold(plan, method, asked, outgoing);
     if (heldMs === undefined) return RESPONSE_ALREADY_SENT;
+    // An operator may have held it back meanwhile.
+    if (!this.admit(incoming)) return RESPONSE_ALREADY_SENT;
     const decided = await answerHttp(plan, method, asked, c.req.raw.headers);
     const answer = { ...decided, why: decided.why + heldFor(heldMs) };
     const { status, headers, body } = answer;
@@ -159,15 +161,29 @@ export class HttpService {
   private admit(request: HttpBindings["incoming"]): BootPlan | undefined {
     const src = parseIpv4(request.socket.remoteAddress ?? "");
     const plan = src === undefined ? undefined : this.context.planner.byIp(src);
-    if (plan) {
+    const held = plan && heldBack(plan, this.context);
+    if (plan && held === undefined) {
       signOfLife(plan, this.context);
-      return plan;
+      return this.context.planner.asks(plan, { by: "http" });
+    }
+    const event = `${request.method} ${pathOf(request.url ?? "")}`;
+    if (plan && held !== undefined) {
+      const who = whoIs(plan, this.context);
+      this.context.journal.note({
+        ...who,
+        protocol: "http",
+        event,
+        decision: held,
+        outcome: "silent",
+      });
+      request.socket.destroy();
+      return undefined;
     }
     const by = src === undefined ? "a peer without IPv4" : formatIpv4(src);
     this.context.journal.note({
       protocol: "http",
       address: src,
-      event: `${request.method} ${pathOf(request.url ?? "")} by ${by}`,
+      event: `${event} by ${by}`,
       decision: UNKNOWN_MACHINE,
       outcome: "silent",
     });

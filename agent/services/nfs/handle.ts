@@ -20,6 +20,11 @@ export function emitHandle(fsid: number, fileid: number, o: Octets, at: number):
   return FHANDLE_LEN;
 }
 
+/** The tree that a handle claims to be of; -1 when it is no handle of ours. */
+export function readHandleFsid(o: Octets, at: number): number {
+  return o.dv.getUint32(at) === MAGIC ? o.dv.getUint32(at + 4) : -1;
+}
+
 /** The fileid that a handle names in the tree `fsid`; -1 when it is not a handle of that tree. */
 export function readHandle(fsid: number, o: Octets, at: number): number {
   const { dv } = o;

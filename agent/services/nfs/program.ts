@@ -40,7 +40,7 @@ import { type ServiceContext, whoIs } from "../context.ts";
 import { heldBecause, heldFor } from "../hold.ts";
 import { type RpcAnswer, type RpcCall, type RpcProgram, VOID } from "../rpc/program.ts";
 import { BLOCK_LEN, fattrOf } from "./attributes.ts";
-import { emitHandle, readHandle } from "./handle.ts";
+import { emitHandle, FHANDLE_LEN, readHandle, readHandleFsid } from "./handle.ts";
 import { ReadAccounts } from "./reads.ts";
 
 /** Octets of a READDIR result at most; the client's count is often less. */
@@ -73,7 +73,8 @@ const CHANGES: ReadonlySet<number> = new Set([
  * NFS version 2 (RFC 1094) over a machine's own tree, read-only.
  *
  * What is in memory is answered in the same turn; the rest waits for its disk without holding up others, and LOOKUP of what
- * is being fetched for as long as that takes. A handle of any other tree than the caller's is stale.
+ * is being fetched for as long as that takes. A handle of any other tree than the caller's, or the one that it mounted last, is
+ * stale.
  */
 export class NfsProgram implements RpcProgram {
   readonly name = "nfs";
@@ -97,7 +98,6 @@ export class NfsProgram implements RpcProgram {
   }
 
   handle(call: RpcCall, answer: RpcAnswer): void | Promise<void> {
-    const tree = call.peer.plan.export?.tree;
     const { proc } = call;
     if (proc > NfsProc.Statfs) {
       answer.fail(AcceptStat.ProcUnavail);
@@ -107,6 +107,7 @@ export class NfsProgram implements RpcProgram {
       answer.success(VOID); // obsolete, and void both ways
       return;
     }
+    const tree = this.treeOf(call);
     if (!tree) {
       refuse(answer, NfsStat.Acces);
       return;
@@ -127,6 +128,24 @@ export class NfsProgram implements RpcProgram {
       default:
         if (CHANGES.has(proc)) this.refuseChange(call, answer, tree);
     }
+  }
+
+  /**
+   * The tree that a call is about: the one of the machine's plan, or the one that it mounted last and runs from.
+   *
+   * All procedures begin with a file handle. One of our own tree that was mounted before this process began counts as mounted.
+   */
+  private treeOf({ peer: { plan }, octets, argsAt, argsLen }: RpcCall): Tree | undefined {
+    const { planner } = this.context;
+    const own = plan.export;
+    if (argsLen < FHANDLE_LEN) return own?.tree;
+    const fsid = readHandleFsid(octets, argsAt);
+    const mounted = planner.mountedOn(plan);
+    if (fsid === own?.tree.fsid) {
+      if (!mounted) planner.mounted(plan, own);
+      return own.tree;
+    }
+    return fsid === mounted?.tree.fsid ? mounted.tree : (own ?? mounted)?.tree;
   }
 
   private getattr(call: RpcCall, answer: RpcAnswer, tree: Tree): void | Promise<void> {

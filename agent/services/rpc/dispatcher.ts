@@ -1,3 +1,4 @@
+import { NFS_PROG } from "../../../protocols/nfs/constants.ts";
 import { AuthFlavor, AuthStat } from "../../../protocols/sunrpc/auth.ts";
 import { RpcCallView } from "../../../protocols/sunrpc/call.ts";
 import {
@@ -10,7 +11,7 @@ import {
 import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { Octets } from "../../../protocols/wire/octets.ts";
 import { Status, statusName } from "../../../protocols/wire/status.ts";
-import { type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
 import {
   type EmitResults,
   type RpcAnswer,
@@ -76,11 +77,19 @@ export class RpcDispatcher {
       context.counters.add("rpc", statusName(status));
       return undefined;
     }
-    const plan = context.planner.byIp(from.src);
-    if (!plan) {
+    const known = context.planner.byIp(from.src);
+    if (!known) {
       this.stranger(from, status);
       return undefined;
     }
+    // What runs from its root goes on reading it.
+    const runs = status === Status.Ok && view.prog === NFS_PROG;
+    const held = runs ? undefined : heldBack(known, context);
+    if (held !== undefined) {
+      this.silent(known, held);
+      return undefined;
+    }
+    const plan = runs ? known : context.planner.asks(known, { by: "rpc" });
     signOfLife(plan, context);
     const answer = new WireAnswer(sink, view.xid, from.broadcast);
     if (status === Status.BadVersion) {
@@ -172,6 +181,16 @@ export class RpcDispatcher {
       event: why,
       decision: sent ? "refused as RFC 5531 says" : "refused in silence: it was a broadcast",
       outcome: sent ? "refused" : "silent",
+    });
+  }
+
+  private silent(plan: RpcPeer["plan"], decision: string): void {
+    this.context.journal.note({
+      ...whoIs(plan, this.context),
+      protocol: "rpc",
+      event: "an RPC call",
+      decision,
+      outcome: "silent",
     });
   }
 

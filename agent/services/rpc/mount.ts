@@ -14,11 +14,11 @@ import {
 import { AcceptStat } from "../../../protocols/sunrpc/reply.ts";
 import { readText } from "../../../protocols/sunrpc/xdr-text.ts";
 import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
+import type { MacText } from "../../../protocols/wire/mac-address.ts";
 import { Octets } from "../../../protocols/wire/octets.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
 import { isRefusal, type Tree } from "../../assets/trees/tree.ts";
 import type { BootPlan, Export } from "../../plan/boot-plan.ts";
-import type { Machine } from "../../site/site.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
 import { emitHandle } from "../nfs/handle.ts";
 import { type RpcAnswer, type RpcCall, type RpcProgram, VOID } from "./program.ts";
@@ -51,7 +51,10 @@ export class MountProgram implements RpcProgram {
   private readonly context: ServiceContext;
   private readonly path = new MountPathView();
   /** Who has mounted what; at most one path a machine. */
-  private readonly mounts = new Map<Machine, string>();
+  private readonly mounts = new Map<
+    MacText,
+    { readonly host: string; readonly directory: string }
+  >();
 
   constructor(context: ServiceContext, port: number) {
     this.context = context;
@@ -64,11 +67,11 @@ export class MountProgram implements RpcProgram {
       case MountProc.Mnt:
         return this.mount(call, answer);
       case MountProc.Dump:
-        answer.success((o, at) => emitMountDump(this.entries(), MAX_LIST, o, at));
+        answer.success((o, at) => emitMountDump([...this.mounts.values()], MAX_LIST, o, at));
         return;
       case MountProc.Umnt:
       case MountProc.Umntall:
-        this.mounts.delete(plan.machine);
+        this.mounts.delete(plan.machine.mac);
         answer.success(VOID);
         this.note(plan, "unmount", "it may go", "answered");
         return;
@@ -114,16 +117,11 @@ export class MountProgram implements RpcProgram {
     }
     const handle = Octets.alloc(MOUNT_FHSIZE);
     emitHandle(exported.tree.fsid, found.fileid, handle, 0);
-    this.mounts.set(plan.machine, path);
+    const { mac, hostname: host } = plan.machine;
+    this.mounts.set(mac, { host, directory: path });
+    this.context.planner.mounted(plan, exported);
     answer.success((o, at) => emitMountResult(handle.u8, o, at));
     this.note(plan, event, `the root of profile ${plan.machine.profile?.name}`, "answered");
-  }
-
-  private entries(): { host: string; directory: string }[] {
-    return [...this.mounts].map(([machine, directory]) => ({
-      host: machine.hostname,
-      directory,
-    }));
   }
 
   private note(

@@ -16,7 +16,7 @@ import { AgentError } from "../../errors.ts";
 import type { Datagram, UdpPort, UdpPorts } from "../../link/datagram.ts";
 import { type BootPlan, decideFile } from "../../plan/boot-plan.ts";
 import { patienceOf } from "../../plan/patience.ts";
-import { type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
 import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import { Transfer, type TransferEnd } from "./transfer.ts";
 
@@ -85,8 +85,8 @@ export class TftpServer {
     const { opcode } = view;
     if (opcode !== TftpOpcode.Rrq && opcode !== TftpOpcode.Wrq) return;
     const asked = view.filenameText();
-    const plan = context.planner.byIp(d.src);
-    if (!plan) {
+    const known = context.planner.byIp(d.src);
+    if (!known) {
       context.journal.note({
         protocol: "tftp",
         address: d.src,
@@ -96,6 +96,13 @@ export class TftpServer {
       });
       return;
     }
+    const held = heldBack(known, context);
+    if (held !== undefined) {
+      this.held.drop(keyOf(d));
+      this.note(known, asked, "silent", held);
+      return;
+    }
+    const plan = context.planner.asks(known, { by: "tftp" });
     signOfLife(plan, context);
     this.act(d, plan, asked, 0);
   }
@@ -152,6 +159,11 @@ export class TftpServer {
     const { tftpMs: patienceMs } = patienceOf(this.context.sightings.familyOf(plan.machine));
     const release = (heldMs: number, patienceOver: boolean): void => {
       if (this.view.reset(octets, 0, octets.u8.length)) return;
+      const back = heldBack(plan, this.context);
+      if (back !== undefined) {
+        this.note(plan, asked, "silent", back);
+        return;
+      }
       if (!patienceOver) this.act(again, plan, asked, heldMs);
       else this.refuse(again, plan, asked, { code: TftpError.NotDefined, why: vain(why, heldMs) });
     };

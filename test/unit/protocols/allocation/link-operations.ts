@@ -35,6 +35,7 @@ import {
 import { emitUdp, UdpView, verifyUdpChecksum } from "../../../../protocols/udp/datagram.ts";
 import { foldChecksum, sum16 } from "../../../../protocols/wire/checksum.ts";
 import { Octets } from "../../../../protocols/wire/octets.ts";
+import { emitMagicPacket, MagicPacketView } from "../../../../protocols/wol/magic-packet.ts";
 import { bytes, hex } from "../../../support/hex.ts";
 import { EDK2_REQUEST, IPXE_DISCOVER, PROXY_OFFER } from "../dhcp/frames.ts";
 import { type CodecOperation, decode, emitted, encode, joined, out } from "./operation.ts";
@@ -47,6 +48,7 @@ const PAYLOAD = Octets.alloc(308);
 
 const ethernet = { dst: CLIENT_MAC, src: SERVER_MAC, etherType: 0x0800, vlanId: 100 };
 const arp = { op: RARP_REPLY, sha: SERVER_MAC, spa: SERVER, tha: CLIENT_MAC, tpa: CLIENT };
+const magic = { mac: CLIENT_MAC, password: bytes("010203040506") };
 const ipv4 = { src: SERVER, dst: CLIENT, protocol: 17 };
 const udp = { srcPort: 67, dstPort: 68 };
 const tcp = { srcPort: 80, dstPort: 1_024, seq: 1, ack: 2, flags: 24, window: 8_192, mss: 1_460 };
@@ -84,6 +86,12 @@ const LINK: readonly CodecOperation[] = [
     (v) => v.op + v.shaAt + (v.spa ^ v.tpa) + v.thaAt,
   ),
   encode(emitArp, () => emitArp(arp, out, 0)),
+  decode(
+    new MagicPacketView(),
+    emitted((o, at) => emitMagicPacket(magic, o, at)),
+    (v) => v.syncAt + v.macAt + v.passwordAt + v.passwordLen,
+  ),
+  encode(emitMagicPacket, () => emitMagicPacket(magic, out, 0)),
   decode(
     new Ipv4View(),
     joined(

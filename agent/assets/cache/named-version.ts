@@ -1,13 +1,13 @@
-import type { Cache } from "../../assets/cache/cache.ts";
-import type { AssetRecord, VersionRecord } from "../../assets/cache/records.ts";
 import { AgentError } from "../../errors.ts";
 import { suggest } from "../../site/suggest.ts";
+import type { Cache } from "./cache.ts";
+import type { AssetRecord, VersionRecord } from "./records.ts";
 
 /** Digits by which people name a digest, at least. */
 const LEAST_DIGITS = 4;
 
 /** The record of an asset. Throws E_USAGE, which says which name may be meant. */
-export function recordOf(cache: Cache, name: string): AssetRecord {
+export function recordOf(cache: Pick<Cache, "asset" | "assets">, name: string): AssetRecord {
   const record = cache.asset(name);
   if (record) return record;
   throw unknownAsset(
