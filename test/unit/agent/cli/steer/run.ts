@@ -24,6 +24,8 @@ export class Desk {
   env: NodeJS.ProcessEnv = {};
   /** Calls what the command does at Ctrl-C. */
   interrupt: () => void = () => undefined;
+  /** What a command does that waits. */
+  pause: (ms: number) => Promise<unknown> = () => Promise.reject(new Error("nothing waits here"));
   /** Told of what is printed so far. */
   watch: (stdout: string) => void = () => undefined;
 
@@ -58,6 +60,7 @@ export class Desk {
       browse: () => Promise.resolve(this.found),
       ask: () => Promise.resolve(this.answers.shift()),
       systemFolder: tempDir(),
+      pause: (ms) => this.pause(ms),
     };
     const program = new Command("pilotlight").exitOverride();
     for (const command of steerCommands(host, () => Promise.resolve(parts))) {
