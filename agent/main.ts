@@ -53,7 +53,12 @@ const program = new Command("pilotlight")
   .addCommand(serveCommand(host))
   .addCommand(checkCommand(host))
   .addCommand(cacheCommand(host))
-  .addCommand(discoverCommand(host))
+  .addCommand(
+    discoverCommand(host, async () => {
+      const { announcedPins } = await import("./operator/announced-pins.ts");
+      return announcedPins(host.env);
+    }),
+  )
   .addCommand(simCommand(host))
   .addCommand(labCommand(host))
   .addCommand(decodeCommand(host))

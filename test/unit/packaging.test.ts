@@ -94,7 +94,7 @@ describe("pilotlight-sockets", () => {
   let dest = "";
   function run(...args: string[]): string {
     const site = join(ROOT, "packaging/site.yaml");
-    const env = { ...process.env, DESTDIR: dest, SITE: site, PILOTLIGHT_HOME: ROOT };
+    const env = { ...process.env, DESTDIR: dest, SITE: site, PILOTLIGHT_ROOT: ROOT };
     return execFileSync(script, args, { env, encoding: "utf8", stdio: "pipe" });
   }
   beforeAll(() => {

@@ -6,6 +6,9 @@ import { print, printJson } from "../print.ts";
 import type { SteerContext, SteerOptions } from "./context.ts";
 import { ownName } from "./keygen.ts";
 
+const TRIES = 6;
+const PAUSE_MS = 1_100;
+
 export interface ClaimOptions extends SteerOptions {
   readonly as?: string;
 }
@@ -35,7 +38,7 @@ export async function claim(
   const reached = await finder.reach(target);
   const { agent } = reached;
   try {
-    await claimAgent(agent, code, publicKey, name);
+    await insist(context, () => claimAgent(agent, code, publicKey, name));
     await finder.remember(reached, "and has proven that it knows the code");
     const { name: called, fingerprint, address } = agent;
     if (options.json) {
@@ -45,6 +48,20 @@ export async function claim(
     }
   } finally {
     agent.close();
+  }
+}
+
+/** After a wrong code the agent looks at none for a second: whoever tries codes would else keep the right one out. */
+async function insist(context: SteerContext, claimOnce: () => Promise<void>): Promise<void> {
+  for (let left = TRIES; ; left--) {
+    try {
+      await claimOnce();
+      return;
+    } catch (error) {
+      if (left <= 1 || !(error instanceof AgentError) || error.code !== "E_BUSY") throw error;
+    }
+    context.notice("another code was tried just now; trying again …");
+    await context.pause(PAUSE_MS);
   }
 }
 

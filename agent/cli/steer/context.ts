@@ -1,3 +1,4 @@
+import { setTimeout as later } from "node:timers/promises";
 import { AgentError } from "../../errors.ts";
 import { AgentClient } from "../../operator/agent-client.ts";
 import type { AgentConnection } from "../../operator/connection.ts";
@@ -33,6 +34,8 @@ export interface SteerParts {
   readonly ask?: AskPassphrase;
   /** Absent: the one below /var/lib/pilotlight. */
   readonly systemFolder?: string;
+  /** Waits; absent: by the host's clock. */
+  readonly pause?: (ms: number) => Promise<unknown>;
 }
 
 /** Who steers, and how agents are reached. */
@@ -45,6 +48,7 @@ export interface SteerContext {
   readonly names: NameCache;
   /** Tells the operator something that is not the result. */
   notice(text: string): void;
+  pause(ms: number): Promise<unknown>;
   /** The agent on this host; undefined where none runs. Rejects with E_UNREACHABLE when it may not be asked. */
   local(): Promise<AgentConnection | undefined>;
 }
@@ -78,6 +82,7 @@ export function steerContext(
     finder,
     names: new NameCache(home),
     notice,
+    pause: parts.pause ?? later,
     local: () => localAgent(host, options, parts),
   };
 }

@@ -53,7 +53,7 @@ function common(command: Command, ...examples: readonly string[]): Command {
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      `\nAGENT is a name, an address, or 16 characters of a fingerprint; without it the agent on this host is meant.\n\n${examples.length > 1 ? "Examples" : "Example"}:\n${examples.map((line) => `  ${line}`).join("\n")}`,
+      `\nAGENT is a name, an address, or 16 characters of a fingerprint; without it the\nagent on this host is meant.\n\n${examples.length > 1 ? "Examples" : "Example"}:\n${examples.map((line) => `  ${line}`).join("\n")}`,
     );
 }
 
@@ -67,7 +67,7 @@ function keygenCommand(host: CommandHost, parts: OpenParts): Command {
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      "\nThe folder is ~/.config/pilotlight, or $PILOTLIGHT_HOME. Without a terminal the passphrase is read\nfrom the file that $PILOTLIGHT_PASSPHRASE_FILE names.\n\nExample:\n  pilotlight keygen --passphrase",
+      "\nThe folder is ~/.config/pilotlight, or $PILOTLIGHT_HOME. Without a terminal the\npassphrase is read from the file that $PILOTLIGHT_PASSPHRASE_FILE names.\n\nExample:\n  pilotlight keygen --passphrase",
     )
     .action(async (options: KeygenOptions) => {
       const { keygen } = await import("./keygen.ts");
@@ -230,10 +230,7 @@ function captureCommand(host: CommandHost, parts: OpenParts): Command {
     "Record packets on an agent's rack interface.",
   );
   capture.addCommand(
-    common(
-      new Command("start"),
-      "pilotlight capture start rack7 --filter 'udp port 69' --seconds 60",
-    )
+    common(new Command("start"), "pilotlight capture start rack7 --filter 'port 69' --seconds 60")
       .description("Begin to record.")
       .argument("[agent]", "the agent")
       .option("--filter <filter>", "which packets, as pcap-filter(7) has it (default: all)")

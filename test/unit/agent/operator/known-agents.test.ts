@@ -2,6 +2,7 @@ import { chmodSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSy
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { generateKey } from "../../../../agent/identity/ed25519.ts";
+import { announcedPins } from "../../../../agent/operator/announced-pins.ts";
 import { OperatorHome, operatorHome } from "../../../../agent/operator/home.ts";
 import { KnownAgents, type Met } from "../../../../agent/operator/known-agents.ts";
 import { failureOf } from "../../../support/agent-errors.ts";
@@ -207,5 +208,27 @@ describe("OperatorHome", () => {
     await home.update("a", (text) => `${text}2`);
     expect(home.read("a")).toBe("12");
     expect(readdirSync(home.dir)).toEqual(["a"]);
+  });
+});
+
+describe("announcedPins", () => {
+  it("says which known agents announce another key", async () => {
+    const { home, known } = open();
+    await known.meet(met());
+    const { check } = announcedPins({ PILOTLIGHT_HOME: home.dir });
+    const agent = {
+      name: "rack7",
+      instance: "rack7",
+      board: "x",
+      version: "x",
+      site: undefined,
+      state: "serving",
+      port: 7458,
+      addresses: [],
+      interface: undefined,
+    } as const;
+    expect(check({ ...agent, fingerprint: RACK7 })).toBeUndefined();
+    expect(check({ ...agent, instance: "rack8", fingerprint: OTHER })).toBeUndefined();
+    expect(check({ ...agent, instance: "Rack7", fingerprint: OTHER })).toContain("2026-11-21");
   });
 });

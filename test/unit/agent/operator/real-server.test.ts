@@ -24,6 +24,7 @@ import { openDatabase } from "../../../../agent/state/database.ts";
 import { rejection } from "../../../support/agent-errors.ts";
 import { type AskedOf, fakeHandlers } from "../../../support/control/fake-handlers.ts";
 import { SAMPLES, VERB_NAMES } from "../../../support/control/samples.ts";
+import { FakeClock } from "../../../support/fake-clock.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
 import { Desk } from "../cli/steer/run.ts";
 
@@ -46,6 +47,7 @@ let trust: Trust;
 let claims: ClaimDesk;
 let policy: ReadPolicy;
 let asked: AskedOf[];
+let clock: FakeClock;
 
 /** The product's own server, with its trust, claims and signatures; only what verbs do is made up. */
 beforeEach(async () => {
@@ -54,7 +56,8 @@ beforeEach(async () => {
   onTestFinished(() => database.close());
   trust = openTrust(database, Date.now);
   const { fingerprint } = AGENT.publicKey;
-  claims = await openClaimDesk({ stateDir, trust, fingerprint, clock: systemClock });
+  clock = new FakeClock();
+  claims = await openClaimDesk({ stateDir, trust, fingerprint, clock });
   policy = { kind: "open" };
   const made = fakeHandlers({ "identity.get": () => Promise.resolve(IDENTITY) });
   asked = made.asked;
@@ -174,8 +177,14 @@ describe("an agent that nobody has claimed", () => {
     const wrong = await eva.run("claim", at, "aaaa-bbbb-cccc-dddd");
     expect(wrong.error?.code).toBe("E_CLAIM");
     // A second has to pass before another code is looked at.
-    let run = await eva.run("claim", at, code);
-    while (run.error?.code === "E_BUSY") run = await eva.run("claim", at, code);
+    const pauses: number[] = [];
+    eva.pause = (ms) => {
+      pauses.push(ms);
+      clock.advance(ms / 2);
+      return Promise.resolve();
+    };
+    const run = await eva.run("claim", at, code);
+    expect(pauses).toEqual([1_100, 1_100]);
     expect([run.error, run.stdout]).toEqual([
       undefined,
       "rack7 is yours: it knows you as eva@laptop.\n",

@@ -480,7 +480,7 @@ describe("loglevel and restart", () => {
 });
 
 describe("help", () => {
-  it("has an example for each command, in 100 columns", async () => {
+  it("has an example for each command, in 80 columns", async () => {
     const { Command } = await import("commander");
     const { steerCommands } = await import("../../../../../agent/cli/steer/steer-commands.ts");
     const host = {} as Parameters<typeof steerCommands>[0];
@@ -493,7 +493,7 @@ describe("help", () => {
       command.configureOutput({ writeOut: (piece) => (text += piece) });
       command.outputHelp();
       expect(text).toMatch(new RegExp(`Examples?:\\n +.*pilotlight .*${command.name()}`));
-      expect(widest(text)).toBeLessThanOrEqual(110);
+      expect(widest(text)).toBeLessThanOrEqual(80);
     }
   });
 });

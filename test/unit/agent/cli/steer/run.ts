@@ -24,6 +24,8 @@ export class Desk {
   env: NodeJS.ProcessEnv = {};
   /** Calls what the command does at Ctrl-C. */
   interrupt: () => void = () => undefined;
+  /** What a command does that waits. */
+  pause: (ms: number) => Promise<unknown> = () => Promise.reject(new Error("nothing waits here"));
   /** Told of what is printed so far. */
   watch: (stdout: string) => void = () => undefined;
 
@@ -40,28 +42,29 @@ export class Desk {
       });
       return made as unknown as NodeJS.WriteStream;
     };
-    const host: CommandHost = {
+    const host = {
       env: { PILOTLIGHT_HOME: this.home, ...this.env },
       entry: "",
       pid: 0,
       isRoot: false,
       stdout: stream("stdout"),
       stderr: stream("stderr"),
-      onStopSignal: (fn) => {
+      onStopSignal: (fn: () => void) => {
         this.interrupt = fn;
       },
       onReloadSignal: () => {},
       exit: () => {
         throw new Error("a command ended the process");
       },
-      setExitStatus: (n) => {
+      setExitStatus: (n: number) => {
         status = n;
       },
-    };
+    } as CommandHost;
     const parts: SteerParts = {
       browse: () => Promise.resolve(this.found),
       ask: () => Promise.resolve(this.answers.shift()),
       systemFolder: tempDir(),
+      pause: (ms) => this.pause(ms),
     };
     const program = new Command("pilotlight").exitOverride();
     for (const command of steerCommands(host, () => Promise.resolve(parts))) {
