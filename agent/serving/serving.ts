@@ -224,9 +224,12 @@ export class Serving {
   private context(): ServiceContext {
     const { sightings, needs, counters } = this;
     const { journal, clock } = this.o;
+    // An answer that is being prepared while all is closed still asks for its plan.
+    let last = this.planner;
     const current = (): Planner => {
-      if (!this.planner) throw new Error("services without a site");
-      return this.planner;
+      last = this.planner ?? last;
+      if (!last) throw new Error("services without a site");
+      return last;
     };
     return {
       get planner() {
