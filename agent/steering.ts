@@ -176,12 +176,13 @@ class Steered implements Steering {
     this.watch.look();
     await this.listening;
     const interfaces = (): readonly string[] => this.interfaces();
-    if (this.isSteered) {
+    const off = this.o.management?.length === 0;
+    if (!off) {
       this.announcer = await parts.openAnnouncer?.(this.agent, this.announcement(), interfaces);
     }
-    if (this.config) {
-      const onMedium = isUrl(medium?.config) ? medium?.config : undefined;
-      this.finder = parts.openFinder?.(this.agent, this.config, configUrl ?? onMedium, interfaces);
+    const url = configUrl ?? (isUrl(medium?.config) ? medium?.config : undefined);
+    if (this.config && (!off || url !== undefined)) {
+      this.finder = parts.openFinder?.(this.agent, this.config, url, interfaces);
     }
   }
 

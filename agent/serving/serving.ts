@@ -253,9 +253,12 @@ export class Serving {
   private context(): ServiceContext {
     const { sightings, needs, counters } = this;
     const { journal, clock } = this.o;
+    // An answer that is being prepared while all is closed still asks for its plan.
+    let last = this.plans;
     const current = (): CurrentPlans => {
-      if (!this.plans) throw new Error("services without a site");
-      return this.plans;
+      last = this.plans ?? last;
+      if (!last) throw new Error("services without a site");
+      return last;
     };
     return {
       get planner() {

@@ -222,6 +222,9 @@ describe("pilotlight serve", () => {
     { args: ["--board", "pdp11"], status: 1, says: /E_BOARD_UNKNOWN: .*"pdp11".*generic-x64/ },
     { args: ["--frob"], status: 2, says: /unknown option '--frob'\n.*--help/ },
     { args: ["--log-level", "loud"], status: 2, says: /'loud' is invalid.*debug.*\n.*--help/ },
+    { args: ["--control-port", "0"], status: 2, says: /A port is a number from 1 to 65535/ },
+    { args: ["--management", "none", "eth0"], status: 2, says: /E_USAGE: .*"none" stands beside/ },
+    { args: ["--medium", "/nowhere"], status: 1, says: /E_CONFIG: cannot read \/nowhere/ },
     { args: ["--site"], status: 2, says: /argument missing\n.*--help/ },
   ])("ends with status $status for $args", async ({ args, status, says }) => {
     expect(await failing(status, [...SERVE, site.path, ...args])).toMatch(says);

@@ -36,10 +36,8 @@ function setUp(inherited = InheritedSockets.none()) {
   };
 }
 
-const passed = InheritedSockets.fromEnvironment(
-  { LISTEN_PID: "1", LISTEN_FDS: "1", LISTEN_FDNAMES: "http" },
-  1,
-);
+const passed = (): InheritedSockets =>
+  InheritedSockets.fromEnvironment({ LISTEN_PID: "1", LISTEN_FDS: "1", LISTEN_FDNAMES: "http" }, 1);
 
 describe("KernelTcpPorts", () => {
   it("listens on the rack's address, for a bounded number", async () => {
@@ -50,10 +48,10 @@ describe("KernelTcpPorts", () => {
   });
 
   it("takes the socket that systemd passed, if it is ours", async () => {
-    const { tcp, server } = setUp(passed);
+    const { tcp, server } = setUp(passed());
     await tcp.listen(server, 80, "http");
     expect(server.asked).toEqual({ fd: 3 });
-    const other = setUp(passed);
+    const other = setUp(passed());
     other.server.bound = "0.0.0.0";
     await expect(other.tcp.listen(other.server, 80, "http")).rejects.toMatchObject({
       code: "E_INTERFACE",
