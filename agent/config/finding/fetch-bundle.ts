@@ -50,6 +50,8 @@ export interface FetchOrder {
   readonly trusts: (publicKey: Uint8Array) => boolean;
   /** No authority will do. */
   readonly keyOnly?: boolean;
+  /** Authorities in PEM format; without them those that Node has. */
+  readonly authorities?: string;
   readonly signal: AbortSignal;
   readonly timeouts?: FetchTimeouts;
 }
@@ -102,6 +104,7 @@ async function open(
         ALPNProtocols: ["http/1.1"],
         cert: identity.certificate,
         key: identity.privateKey,
+        ...(order.authorities === undefined ? {} : { ca: order.authorities }),
         // Whoever holds an operator's key needs no authority; all others are judged below.
         rejectUnauthorized: false,
       })

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createServer as createHttp, type RequestListener } from "node:http";
 import { createServer as createHttps } from "node:https";
 import { type AddressInfo, createServer as createTcp, type Server } from "node:net";
@@ -5,6 +6,7 @@ import type { TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type FetchOrder, fetchBundle } from "../../../../../agent/config/finding/fetch-bundle.ts";
 import type { Identity } from "../../../../../agent/identity/identity.ts";
+import { Authority } from "../../../../support/certificates.ts";
 import { testIdentity } from "../../../../support/ed25519-certificate.ts";
 
 const BUNDLE: Buffer = Buffer.from("d28443", "hex");
@@ -85,6 +87,25 @@ describe("a configuration server", () => {
       message: expect.stringContaining("a key that is not that of a trusted operator"),
     });
     expect(asked).toBe(0);
+  });
+
+  it("that an authority vouches for is believed, unless only an operator's key will do", async () => {
+    const authority = new Authority();
+    const authorities = readFileSync(authority.cert, "utf8");
+    const issued = (names?: string): Identity => {
+      const { cert, key } = authority.issue(names === undefined ? {} : { names });
+      const [certificate, privateKey] = [readFileSync(cert, "utf8"), readFileSync(key, "utf8")];
+      return { ...operator, certificate, privateKey };
+    };
+    const url = await https(give, issued());
+    expect((await fetchBundle(order(url, { authorities }))).kind).toBe("bundle");
+    for (const more of [{ authorities, keyOnly: true }, {}]) {
+      await expect(fetchBundle(order(url, more))).rejects.toMatchObject({ code: "E_FORBIDDEN" });
+    }
+    const other = await https(give, issued("DNS:other.example.org"));
+    await expect(fetchBundle(order(other, { authorities }))).rejects.toMatchObject({
+      message: expect.stringContaining("no authority vouches for it"),
+    });
   });
 
   it("over plain http is asked as well: the bundle is signed anyway", async () => {
