@@ -1,16 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { nowText } from "../../../../../agent/cli/steer/machines.ts";
-import type {
-  AgentEvent,
-  CaptureStatus,
-  MachineStatus,
-} from "../../../../../agent/control/messages.ts";
+import type { MachineStatus } from "../../../../../agent/control/messages.ts";
 import { AgentError } from "../../../../../agent/errors.ts";
-import type { JournalEntry } from "../../../../../agent/log/journal.ts";
 import { FakeAgent, type FakeOptions, statusOf } from "../../../../support/fake-agent.ts";
-import { tempDir } from "../../../../support/temp-dir.ts";
 import { Desk, json, jsonLines } from "./run.ts";
 
 const V100: MachineStatus = {
@@ -31,37 +25,10 @@ const PC1: MachineStatus = {
   family: null,
 };
 
-function entry(second: number, machine: string): JournalEntry {
-  return {
-    time: `2026-11-21T12:27:${String(second).padStart(2, "0")}.120Z`,
-    machine,
-    mac: null,
-    address: null,
-    family: null,
-    protocol: "rarp",
-    event: "who is 00:03:ba:5b:ae:b3?",
-    decision: "its address in the site",
-    reply: "you are 172.24.42.51",
-    outcome: "answered",
-    octets: 0,
-    ms: 0,
-    file: null,
-    total: null,
-  };
-}
-
 let desk: Desk;
 beforeEach(() => {
   desk = new Desk();
 });
-
-/** An agent that is known here and trusts this operator. */
-async function known(options: FakeOptions): Promise<FakeAgent> {
-  if (!existsSync(path.join(desk.home, "operator.key"))) await desk.run("keygen", "--name", "eva");
-  const agent = await FakeAgent.open({ trusted: new Set(), ...options });
-  await desk.meet(agent);
-  return agent;
-}
 
 function widest(text: string): number {
   return Math.max(...text.split("\n").map((line) => [...line].length));
@@ -69,7 +36,7 @@ function widest(text: string): number {
 
 describe("status", () => {
   it("tells all of one agent, in 80 columns", async () => {
-    const agent: FakeAgent = await known({
+    const agent: FakeAgent = await desk.known({
       handlers: {
         "status.get": () =>
           statusOf(agent, {
@@ -127,12 +94,12 @@ describe("status", () => {
   });
 
   it("asks several, and one that is away does not keep the others from answering", async () => {
-    const a: FakeAgent = await known({
+    const a: FakeAgent = await desk.known({
       name: "rack-a",
       handlers: { "status.get": () => statusOf(a) },
     });
-    const b = await known({ name: "rack-b" });
-    const c: FakeAgent = await known({
+    const b = await desk.known({ name: "rack-b" });
+    const c: FakeAgent = await desk.known({
       name: "rack-c",
       handlers: { "status.get": () => statusOf(c, { booting: ["v100"] }) },
     });
@@ -154,7 +121,7 @@ describe("status", () => {
   });
 
   it("asks all that are found and known, and says who was never met, without believing them", async () => {
-    const a: FakeAgent = await known({
+    const a: FakeAgent = await desk.known({
       name: "rack-a",
       handlers: { "status.get": () => statusOf(a) },
     });
@@ -171,7 +138,7 @@ describe("status", () => {
   });
 
   it("shows nothing that steers a terminal", async () => {
-    const agent: FakeAgent = await known({
+    const agent: FakeAgent = await desk.known({
       handlers: {
         "status.get": () => statusOf(agent, { reasons: ["\u001b[2J\u001b]0;x\u0007\u202e"] }),
       },
@@ -199,7 +166,7 @@ describe("machines", () => {
       { ...V100, overrides: [{ kind: "hold", by: "eva", since: "x" }] as const },
       PC1,
     ];
-    await known({
+    await desk.known({
       handlers: { "machines.list": () => ({ machines }), "machines.plan": () => plan },
     });
     const list = await desk.run("machines", "rack7");
@@ -250,8 +217,8 @@ describe("boot, hold, release, wake", () => {
   }
 
   it("find the agent that has the machine", async () => {
-    const a = await known(rack("rack-a", [V100]));
-    const b = await known(rack("rack-b", [PC1]));
+    const a = await desk.known(rack("rack-a", [V100]));
+    const b = await desk.known(rack("rack-b", [PC1]));
     const boot = await desk.run("boot", "pc1", "rescue", "--once");
     expect(boot.stdout).toContain("rack-b: the next boot of pc1 uses rescue");
     for (const kind of ["hold", "release", "wake"]) {
@@ -269,8 +236,8 @@ describe("boot, hold, release, wake", () => {
   });
 
   it("list those that have it when there are several, and say who was not reached when none has", async () => {
-    await known(rack("rack-a", [V100]));
-    const b = await known(rack("rack-b", [V100]));
+    await desk.known(rack("rack-a", [V100]));
+    const b = await desk.known(rack("rack-b", [V100]));
     const several = await desk.run("hold", "v100");
     expect([several.status, several.error?.message]).toEqual([
       2,
@@ -287,7 +254,7 @@ describe("boot, hold, release, wake", () => {
   });
 
   it("do not go to an agent of a known name that has another key", async () => {
-    const a = await known(rack("rack-a", [V100]));
+    const a = await desk.known(rack("rack-a", [V100]));
     await a.close();
     const thief = await FakeAgent.open({ ...rack("rack-a", [V100]), port: a.port });
     const run = await desk.run("wake", "v100");
@@ -296,204 +263,14 @@ describe("boot, hold, release, wake", () => {
   });
 
   it("take --once at its word", async () => {
-    await known(rack("rack-a", [V100]));
+    await desk.known(rack("rack-a", [V100]));
     const run = await desk.run("boot", "v100", "rescue");
     expect([run.status, run.error?.cure]).toEqual([2, expect.stringContaining("--once")]);
   });
 
   it("say that the key is not trusted", async () => {
-    const a = await known(rack("rack-a", [V100]));
+    const a = await desk.known(rack("rack-a", [V100]));
     a.options.trusted?.clear();
     expect((await desk.run("hold", "v100", "--agent", "rack-a")).error?.code).toBe("E_FORBIDDEN");
-  });
-});
-
-describe("events", () => {
-  it("puts the journals of several agents together by time", async () => {
-    await known({
-      name: "a",
-      handlers: { "journal.get": () => ({ entries: [entry(1, "m1"), entry(3, "m3")] }) },
-    });
-    await known({
-      name: "rack-b",
-      handlers: { "journal.get": () => ({ entries: [entry(2, "m2")] }) },
-    });
-    const run = await desk.run("events", "a", "rack-b");
-    expect(run.stdout.split("\n").map((line) => line.slice(0, 25))).toEqual([
-      "a      12:27:01.120 m1   ",
-      "rack-b 12:27:02.120 m2   ",
-      "a      12:27:03.120 m3   ",
-      "",
-    ]);
-    const one = await desk.run("events", "rack-b", "--json");
-    expect(jsonLines(one)).toEqual([{ agent: "rack-b", type: "journal", entry: entry(2, "m2") }]);
-  });
-
-  it("goes on with what happens until Ctrl-C, of one machine if that is wanted", async () => {
-    const events: readonly AgentEvent[] = [
-      { type: "journal", entry: entry(1, "v100") },
-      { type: "alive", time: "2026-11-21T12:27:02.000Z" },
-      {
-        type: "state",
-        time: "2026-11-21T12:27:02.000Z",
-        state: "degraded",
-        reasons: ["eth0 is down"],
-      },
-      { type: "missed", time: "2026-11-21T12:27:03.000Z", events: 7 },
-    ];
-    const agent = await known({
-      handlers: {
-        "events.follow": async function* () {
-          yield* events;
-          await new Promise(() => undefined);
-        },
-      },
-    });
-    desk.watch = (stdout) => {
-      if (stdout.includes("7 events")) desk.interrupt();
-    };
-    const run = await desk.run("events", "rack7", "--follow", "--machine", "v100");
-    expect([run.status, run.error]).toEqual([0, undefined]);
-    expect(run.stdout.split("\n")).toEqual([
-      expect.stringContaining("v100         rarp       → who is"),
-      "12:27:02.000 agent        agent      · degraded: eth0 is down",
-      "12:27:03.000 agent        agent      · 7 events were left out: this connection is too slow",
-      "",
-    ]);
-    expect(agent.done).toMatchObject([{ verb: "events.follow", args: { machine: "v100" } }]);
-  });
-
-  it("takes a number for --limit and nothing else", async () => {
-    await known({});
-    expect((await desk.run("events", "rack7", "--limit", "many")).status).toBe(2);
-  });
-});
-
-describe("capture", () => {
-  const octets = Buffer.alloc(200_000, 7);
-  const three: CaptureStatus = {
-    id: "3",
-    interface: "eth0",
-    filter: "udp port 69",
-    startedAt: "2026-11-21T12:00:00.000Z",
-    running: true,
-    packets: 12,
-    octets: octets.length,
-    full: false,
-  };
-
-  function recording(captures: readonly CaptureStatus[] = [three]): FakeOptions {
-    return {
-      handlers: {
-        "capture.list": () => ({ captures }),
-        "capture.start": () => three,
-        "capture.stop": () => ({ ...three, running: false }),
-        "capture.get": async function* () {
-          yield octets.subarray(0, 70_000);
-          yield octets.subarray(70_000);
-        },
-      },
-    };
-  }
-
-  it("starts, lists, stops and copies a recording", async () => {
-    const agent = await known(recording());
-    const args = ["--filter", "udp port 69", "--size", "20M", "--seconds", "60"];
-    expect((await desk.run("capture", "start", "rack7", ...args)).stdout).toContain(
-      "The recording is 3",
-    );
-    expect((await desk.run("capture", "list", "rack7")).stdout).toMatch(
-      /3 +2026-11-21 12:00:00 UTC +12 +200 kB +running/,
-    );
-    expect((await desk.run("capture", "stop", "rack7")).stdout).toContain(
-      "recording 3 ended with 12 packets",
-    );
-    const out = path.join(tempDir(), "boot.pcap");
-    const run = await desk.run("capture", "get", "rack7", "--out", out);
-    expect([run.error, run.stdout]).toEqual([undefined, `${out}: 200 kB\n`]);
-    expect(readFileSync(out).equals(octets)).toBe(true);
-    expect(existsSync(`${out}.part`)).toBe(false);
-    expect((await desk.run("capture", "get", "rack7", "--out", out)).status).toBe(2);
-    expect((await desk.run("capture", "get", "rack7", "3", "--out", out, "--force")).status).toBe(
-      0,
-    );
-    expect(agent.done[0]).toMatchObject({
-      args: { filter: "udp port 69", maxOctets: 20e6, maxS: 60 },
-    });
-  });
-
-  it("writes a recording to standard output and nothing else there", async () => {
-    await known(recording());
-    const run = await desk.run("capture", "get", "rack7", "3", "--out", "-");
-    expect(run.stdout).toBe(octets.toString());
-  });
-
-  it("leaves no half file behind", async () => {
-    await known({
-      handlers: {
-        "capture.list": () => ({ captures: [three] }),
-        "capture.get": async function* () {
-          yield octets;
-          throw new AgentError("E_NOT_FOUND", "it was removed");
-        },
-      },
-      wrong: ({ url }, response) => {
-        if (url !== "/v1/call") return false;
-        response.writeHead(200, { "content-type": "application/cbor-seq" });
-        response.write(Buffer.from([0x45, 1, 2, 3, 4, 5, 0x45]));
-        setImmediate(() => response.destroy());
-        return true;
-      },
-    });
-    const dir = tempDir();
-    const run = await desk.run("capture", "get", "rack7", "3", "--out", path.join(dir, "x"));
-    expect(run.status).toBe(1);
-    expect([existsSync(path.join(dir, "x")), existsSync(path.join(dir, "x.part"))]).toEqual([
-      false,
-      false,
-    ]);
-  });
-
-  it("says which one is meant when it is not clear", async () => {
-    const four = { ...three, id: "4" };
-    await known(recording([three, four]));
-    expect((await desk.run("capture", "stop", "rack7")).error?.message).toContain("3, 4");
-    expect((await desk.run("capture", "get", "rack7", "9")).error?.code).toBe("E_NOT_FOUND");
-    expect((await desk.run("capture", "start", "rack7", "--size", "much")).status).toBe(2);
-  });
-});
-
-describe("loglevel and restart", () => {
-  it("reach the agent", async () => {
-    const agent = await known({
-      handlers: { "log.level": ({ level }) => ({ level }), "agent.restart": () => ({}) },
-    });
-    expect((await desk.run("loglevel", "rack7", "debug")).stdout).toBe(
-      "rack7 logs at level debug.\n",
-    );
-    expect((await desk.run("loglevel", "rack7", "loud")).error?.cure).toContain("trace, debug");
-    expect((await desk.run("restart", "rack7")).stdout).toBe("rack7 starts again.\n");
-    expect(agent.done.map(({ verb }) => verb)).toEqual(["log.level", "agent.restart"]);
-    const nameless = await desk.run("restart");
-    expect([nameless.status, nameless.error?.cure]).toEqual([2, "Name one: rack7."]);
-  });
-});
-
-describe("help", () => {
-  it("has an example for each command, in 80 columns", async () => {
-    const { Command } = await import("commander");
-    const { steerCommands } = await import("../../../../../agent/cli/steer/steer-commands.ts");
-    const host = {} as Parameters<typeof steerCommands>[0];
-    const all = (command: InstanceType<typeof Command>): readonly InstanceType<typeof Command>[] =>
-      command.commands.length > 0 ? command.commands.flatMap(all) : [command];
-    const commands = steerCommands(host).flatMap(all);
-    expect(commands.length).toBeGreaterThan(18);
-    for (const command of commands) {
-      let text = "";
-      command.configureOutput({ writeOut: (piece) => (text += piece) });
-      command.outputHelp();
-      expect(text).toMatch(new RegExp(`Examples?:\\n +.*pilotlight .*${command.name()}`));
-      expect(widest(text)).toBeLessThanOrEqual(80);
-    }
   });
 });

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
 import { PassThrough } from "node:stream";
 import { Command, CommanderError } from "commander";
 import type { CommandHost } from "../../../../../agent/cli/host.ts";
@@ -5,7 +7,7 @@ import type { SteerParts } from "../../../../../agent/cli/steer/context.ts";
 import { steerCommands } from "../../../../../agent/cli/steer/steer-commands.ts";
 import type { FoundAgent } from "../../../../../agent/discovery/services.ts";
 import { AgentError } from "../../../../../agent/errors.ts";
-import type { FakeAgent } from "../../../../support/fake-agent.ts";
+import { FakeAgent, type FakeOptions } from "../../../../support/fake-agent.ts";
 import { tempDir } from "../../../../support/temp-dir.ts";
 
 export interface Run {
@@ -90,6 +92,15 @@ export class Desk {
     await this.run("identity", agent.address);
     const own = await this.run("identity", "--json");
     if (own.status === 0) agent.options.trusted?.add(String(json(own).fingerprint));
+  }
+
+  /** An agent that is known here and trusts this operator, who has a key. */
+  async known(options: FakeOptions): Promise<FakeAgent> {
+    if (!existsSync(path.join(this.home, "operator.key")))
+      await this.run("keygen", "--name", "eva");
+    const agent = await FakeAgent.open({ trusted: new Set(), ...options });
+    await this.meet(agent);
+    return agent;
   }
 
   /** Lets an agent be found by mDNS. */
