@@ -6,6 +6,7 @@ import { AgentError } from "../errors.ts";
 import type { AssetSpec } from "../site/site.ts";
 import type { ChunkCache } from "./chunk-cache.ts";
 import type { Content } from "./content.ts";
+import type { Loan } from "./loan.ts";
 import { treatmentKey } from "./treatment/treatment.ts";
 
 /**
@@ -68,6 +69,14 @@ export class Asset implements Content {
 
   load(index: number): Promise<Uint8Array> {
     return this.cache.load(this.sha256, index, (i) => this.read(i));
+  }
+
+  borrow(index: number): Loan | undefined {
+    return this.cache.borrow(this.sha256, index);
+  }
+
+  fill(index: number): Promise<unknown> | undefined {
+    return this.cache.fill(this.sha256, index, (i) => this.read(i));
   }
 
   private async read(index: number): Promise<Uint8Array> {

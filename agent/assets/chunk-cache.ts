@@ -1,28 +1,42 @@
+import { freeMemory } from "./free-memory.ts";
+import type { Loan } from "./loan.ts";
+
 /** Chunks that were dropped and are remembered; when there are more, those that are gone are forgotten. */
 const MAX_DROPPED = 4_096;
 
 /** A chunk that the cache does not hold any more, and that may be in memory all the same. */
 interface Dropped {
+  /** Gone with its last borrower. */
+  readonly chunk: WeakRef<Chunk>;
   readonly memory: WeakRef<ArrayBufferLike>;
   readonly at: number;
   readonly len: number;
 }
 
-/** Reads one chunk: `index` counts in units of the reader's chunk length. */
+/** A chunk on its way from disk. */
+interface Reading {
+  readonly chunk: Promise<Chunk>;
+  /** Somebody will have its octets without giving them back. */
+  given: boolean;
+}
+
+/** Reads one chunk: `index` counts in units of the reader's chunk length. Its octets are memory that nobody else has. */
 export type ChunkReader = (index: number) => Promise<Uint8Array>;
 
 /**
  * The one place where file content is held in memory: least recently used chunks are dropped when the budget is spent.
  *
- * A chunk that is being read is read once, however many wait for it. Chunks that were lent stay valid for their borrowers
- * (they are never written to). One that was dropped while it was lent, or that the collector has not taken yet, is found again
- * and not read: a chunk is in memory once, however many readers there are.
+ * A chunk that is being read is read once, however many wait for it. One that was borrowed alone is freed as soon as the cache
+ * has dropped it and the last loan was given back. What `peek` and `load` gave out stays valid for as long as anybody has it, and
+ * the collector takes it. As long as a chunk is there it is found again and not read: a chunk is in memory once, however many
+ * readers there are.
  */
 export class ChunkCache {
-  private readonly chunks = new Map<string, Uint8Array>();
-  private readonly reading = new Map<string, Promise<Uint8Array>>();
+  private readonly chunks = new Map<string, Chunk>();
+  private readonly reading = new Map<string, Reading>();
   private readonly dropped = new Map<string, Dropped>();
   private held = 0;
+  private lent = 0;
   /** Octets a chunk. */
   readonly chunkLen: number;
   /** Most octets held: two chunks at least, since a block that lies across two needs both at once. */
@@ -38,58 +52,119 @@ export class ChunkCache {
     return this.held;
   }
 
+  /** Loans that were not given back yet. */
+  get loans(): number {
+    return this.lent;
+  }
+
   /** The chunk when it is in memory; it becomes the most recently used. */
   peek(id: string, index: number): Uint8Array | undefined {
-    const key = `${id}#${index}`;
-    const chunk = this.chunks.get(key);
-    if (!chunk) return this.find(key);
-    this.chunks.delete(key);
-    this.chunks.set(key, chunk);
+    const chunk = this.find(`${id}#${index}`);
+    if (!chunk) return undefined;
+    chunk.given = true;
+    return chunk.octets;
+  }
+
+  /** The chunk when it is in memory, to be given back; it becomes the most recently used. */
+  borrow(id: string, index: number): Loan | undefined {
+    const chunk = this.find(`${id}#${index}`);
+    if (!chunk) return undefined;
+    chunk.loans += 1;
+    this.lent += 1;
     return chunk;
   }
 
   /** The chunk, read by `read` when it is not in memory. A failed read is not remembered. */
   load(id: string, index: number, read: ChunkReader): Promise<Uint8Array> {
+    const octets = this.peek(id, index);
+    if (octets) return Promise.resolve(octets);
+    const reading = this.read(`${id}#${index}`, index, read);
+    reading.given = true;
+    return reading.chunk.then((chunk) => chunk.octets);
+  }
+
+  /** Sees to it that the chunk can be borrowed, if that is done at once; undefined: it is in memory. Rejects as `load`. */
+  fill(id: string, index: number, read: ChunkReader): Promise<unknown> | undefined {
     const key = `${id}#${index}`;
-    const chunk = this.peek(id, index);
-    if (chunk) return Promise.resolve(chunk);
+    return this.find(key) ? undefined : this.read(key, index, read).chunk;
+  }
+
+  private read(key: string, index: number, read: ChunkReader): Reading {
     const pending = this.reading.get(key);
     if (pending) return pending;
-    const reading = read(index)
-      .then((octets) => {
-        this.insert(key, octets);
-        return octets;
-      })
-      .finally(() => this.reading.delete(key));
+    const chunk = read(index).then(
+      (octets) => {
+        // Before it can be dropped again: who comes after that has to read anew.
+        this.reading.delete(key);
+        const fresh = new Chunk(octets, reading.given, (back) => this.takeBack(key, back));
+        this.insert(key, fresh);
+        return fresh;
+      },
+      (error: unknown) => {
+        this.reading.delete(key);
+        throw error;
+      },
+    );
+    const reading: Reading = { chunk, given: false };
     this.reading.set(key, reading);
     return reading;
   }
 
-  private insert(key: string, octets: Uint8Array): void {
-    this.chunks.set(key, octets);
-    this.held += octets.length;
+  private insert(key: string, fresh: Chunk): void {
+    this.chunks.set(key, fresh);
+    fresh.held = true;
+    this.held += fresh.octets.length;
     for (const [oldest, chunk] of this.chunks) {
       if (this.held <= this.budget || oldest === key) break;
       this.chunks.delete(oldest);
-      this.held -= chunk.length;
-      this.remember(oldest, chunk);
+      chunk.held = false;
+      this.held -= chunk.octets.length;
+      if (chunk.given || chunk.loans > 0) this.remember(oldest, chunk);
+      else free(chunk);
     }
   }
 
-  /** A dropped chunk that is still in memory; the cache then holds it again. */
-  private find(key: string): Uint8Array | undefined {
+  /** A chunk that is in memory; one that was dropped is then held again. */
+  private find(key: string): Chunk | undefined {
+    const chunk = this.chunks.get(key);
+    if (chunk) {
+      this.chunks.delete(key);
+      this.chunks.set(key, chunk);
+      return chunk;
+    }
+    const again = this.recall(key);
+    if (again) this.insert(key, again);
+    return again;
+  }
+
+  /** A dropped chunk that is still there. */
+  private recall(key: string): Chunk | undefined {
     const dropped = this.dropped.get(key);
     if (!dropped) return undefined;
     this.dropped.delete(key);
+    const chunk = dropped.chunk.deref();
+    if (chunk) return chunk;
     const memory = dropped.memory.deref();
     if (!memory) return undefined;
-    const chunk = new Uint8Array(memory, dropped.at, dropped.len);
-    this.insert(key, chunk);
-    return chunk;
+    const octets = new Uint8Array(memory, dropped.at, dropped.len);
+    return new Chunk(octets, true, (back) => this.takeBack(key, back));
   }
 
-  private remember(key: string, { buffer, byteOffset, length }: Uint8Array): void {
-    this.dropped.set(key, { memory: new WeakRef(buffer), at: byteOffset, len: length });
+  private takeBack(key: string, chunk: Chunk): void {
+    this.lent -= 1;
+    if (chunk.loans > 0 || chunk.held || chunk.given) return;
+    if (this.dropped.get(key)?.chunk.deref() === chunk) this.dropped.delete(key);
+    free(chunk);
+  }
+
+  private remember(key: string, chunk: Chunk): void {
+    const { buffer, byteOffset, length } = chunk.octets;
+    this.dropped.set(key, {
+      chunk: new WeakRef(chunk),
+      memory: new WeakRef(buffer),
+      at: byteOffset,
+      len: length,
+    });
     if (this.dropped.size <= MAX_DROPPED) return;
     for (const [old, { memory }] of this.dropped) if (!memory.deref()) this.dropped.delete(old);
     for (const old of this.dropped.keys()) {
@@ -97,4 +172,31 @@ export class ChunkCache {
       this.dropped.delete(old);
     }
   }
+}
+
+/** A chunk in memory, and who has it. */
+class Chunk implements Loan {
+  readonly octets: Uint8Array;
+  /** By the cache. */
+  held = false;
+  loans = 0;
+  /** Somebody may have it who never says that it is no longer needed. */
+  given: boolean;
+  private readonly takeBack: (chunk: Chunk) => void;
+
+  constructor(octets: Uint8Array, given: boolean, takeBack: (chunk: Chunk) => void) {
+    this.octets = octets;
+    this.given = given;
+    this.takeBack = takeBack;
+  }
+
+  giveBack(): void {
+    if (this.loans === 0) throw new Error("a chunk was given back twice");
+    this.loans -= 1;
+    this.takeBack(this);
+  }
+}
+
+function free({ octets }: Chunk): void {
+  if (octets.length === octets.buffer.byteLength) freeMemory(octets.buffer);
 }

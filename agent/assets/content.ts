@@ -1,3 +1,5 @@
+import type { Loan } from "./loan.ts";
+
 /**
  * Octets that can be served: an asset, a file of a directory tree, or a rendered text.
  *
@@ -20,6 +22,10 @@ export interface Content {
   peek(index: number): Uint8Array | undefined;
   /** The chunk, read and verified. Rejects with AgentError E_ASSET_…: then nothing of it may be served. */
   load(index: number): Promise<Uint8Array>;
+  /** The chunk when it is in memory, to be given back. Absent: see `borrow` of `loan.ts`. */
+  borrow?(index: number): Loan | undefined;
+  /** As `load`, for a chunk that is then borrowed at once; undefined: it is in memory. */
+  fill?(index: number): Promise<unknown> | undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Content } from "./content.ts";
+import { borrow, fill, type Loan, unaccounted } from "./loan.ts";
 
 /** One padded form a content, since machines share contents and each form holds a chunk outside of the cache. */
 const made = new WeakMap<Content, Map<number, PaddedContent>>();
@@ -52,6 +53,16 @@ export class PaddedContent implements Content {
       this.last = padded;
     }
     return this.last;
+  }
+
+  borrow(index: number): Loan | undefined {
+    if (!this.isLast(index)) return borrow(this.inner, index);
+    return this.last && unaccounted(this.last);
+  }
+
+  fill(index: number): Promise<unknown> | undefined {
+    if (!this.isLast(index)) return fill(this.inner, index);
+    return this.last ? undefined : this.load(index);
   }
 
   private isLast(index: number): boolean {

@@ -24,13 +24,18 @@ export interface UdpPort {
   /** A slab of at least `TX_SLAB_LEN` octets; undefined when all are in flight: drop the reply, the peer will ask again. */
   borrow(): TxSlab | undefined;
   release(slab: TxSlab): void;
-  /** Sends the first `len` octets of the slab and then `payload`, which is not copied. Takes the slab back. */
+  /**
+   * Sends the first `len` octets of the slab and then `payload`, which is not copied. Takes the slab back.
+   *
+   * `sent` is called once, when the kernel has taken the datagram or will never do so: `payload` is not read any more.
+   */
   send(
     slab: TxSlab,
     len: number,
     dst: Ipv4,
     dstPort: number,
     payload?: readonly Uint8Array[],
+    sent?: () => void,
   ): void;
   close(): void;
 }

@@ -179,9 +179,13 @@ class KernelUdpPort implements UdpPort {
     dst: Ipv4,
     dstPort: number,
     payload?: readonly Uint8Array[],
+    sent?: () => void,
   ): void {
     const head = slab.octets.u8.subarray(0, len);
-    const done = (): void => this.shared.pool.release(slab);
+    const done = (): void => {
+      this.shared.pool.release(slab);
+      sent?.();
+    };
     const list = payload ? [head, ...payload] : [head];
     try {
       this.sender.send(list, dstPort, formatIpv4(dst), done);

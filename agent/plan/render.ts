@@ -60,6 +60,8 @@ export class Renderer {
     ownPropertyOnly: true,
     // No file may be included or laid out: a template reaches nothing but its context.
     templates: {},
+    // Else it asks the host, for which Node loads 7 MB of data about languages; and a template is the same everywhere.
+    locale: "en-US",
     ...LIMITS,
   });
 

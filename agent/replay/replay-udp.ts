@@ -70,11 +70,12 @@ export class ReplayUdpPorts implements UdpPorts {
       },
       borrow: () => pool.borrow(),
       release: (slab) => pool.release(slab),
-      send: (slab, len, dst, dstPort, payload = []) => {
+      send: (slab, len, dst, dstPort, payload = [], sent) => {
         const octets = new Octets(
           new Uint8Array(Buffer.concat([slab.octets.u8.subarray(0, len), ...payload])),
         );
         pool.release(slab);
+        sent?.();
         give({ srcPort: port, dst, dstPort, octets, transfer });
       },
       close: () => {

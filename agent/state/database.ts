@@ -61,6 +61,7 @@ export class Database {
   async transaction<T>(change: () => T): Promise<T> {
     let failed: { readonly error: unknown } | undefined;
     let result: { readonly value: T } | undefined;
+    running += 1;
     try {
       await this.root.transaction(() => {
         try {
@@ -75,6 +76,8 @@ export class Database {
         cause,
         ...(isFull(cause) ? { cure: "Free space on the disk that holds the state folder." } : {}),
       });
+    } finally {
+      running -= 1;
     }
     if (failed) throw failed.error;
     if (!result) throw new Error("transaction did not run");
@@ -110,10 +113,23 @@ export function openDatabase(options: DatabaseOptions): Database {
     if (!options.replaceDamaged) throw damaged(file, fault);
     setAside = putAside(file);
   }
+  process.off("exit", endAtOnce).on("exit", endAtOnce);
   const root = openRoot(file);
   const database = new Database(dir, root, setAside);
   checkSchema(database, file);
   return database;
+}
+
+/** Transactions that are under way, of all databases. */
+let running = 0;
+
+/**
+ * A process that is told to exit waits for the threads of libuv, and the one that writes for LMDB waits for our callback, which
+ * does not come any more: it would hang for ever, with its memory and its locks, and nobody would start another. What a
+ * transaction has written is there as a whole or not at all.
+ */
+function endAtOnce(): void {
+  if (running > 0) process.kill(process.pid, "SIGKILL");
 }
 
 function openRoot(file: string): RootDatabase {

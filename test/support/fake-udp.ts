@@ -58,10 +58,18 @@ export class FakeUdpPort implements UdpPort {
     this.pool.release(slab);
   }
 
-  send(slab: TxSlab, len: number, dst: Ipv4, dstPort: number, payload: readonly Uint8Array[] = []) {
+  send(
+    slab: TxSlab,
+    len: number,
+    dst: Ipv4,
+    dstPort: number,
+    payload: readonly Uint8Array[] = [],
+    sent?: () => void,
+  ): void {
     const pieces = [slab.octets.u8.subarray(0, len), ...payload];
     if (!this.closed) this.sent.push({ octets: new Octets(concat(pieces)), dst, dstPort });
     this.release(slab);
+    sent?.();
   }
 
   close(): void {

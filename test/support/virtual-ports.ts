@@ -20,9 +20,10 @@ export function virtualUdpPorts(host: VirtualHost): UdpPorts {
       },
       borrow: () => pool.borrow(),
       release: (slab) => pool.release(slab),
-      send: (slab, len, dst, dstPort, payload = []) => {
+      send: (slab, len, dst, dstPort, payload = [], sent) => {
         socket.send(dst, dstPort, slab.octets, 0, len, Buffer.concat(payload));
         pool.release(slab);
+        sent?.();
       },
       close: () => socket.close(),
     };

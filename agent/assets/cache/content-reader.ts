@@ -3,6 +3,7 @@ import { AgentError } from "../../errors.ts";
 import { errorCode, whyNot } from "../../state/folder.ts";
 import type { ChunkCache } from "../chunk-cache.ts";
 import type { Content } from "../content.ts";
+import type { Loan } from "../loan.ts";
 import { openToRead } from "./blob-file.ts";
 import type { Layout } from "./layout.ts";
 import { isPiece, readFully } from "./pieces.ts";
@@ -232,12 +233,22 @@ export class CachedContent implements Content {
   }
 
   load(index: number): Promise<Uint8Array> {
-    return this.chunks.load(this.etag, index, (i) => {
-      const at = i * this.chunkLen;
-      const len = Math.min(this.chunkLen, this.size - at);
-      return this.reader.read(this.name, this.etag, at, len);
-    });
+    return this.chunks.load(this.etag, index, this.read);
   }
+
+  borrow(index: number): Loan | undefined {
+    return this.chunks.borrow(this.etag, index);
+  }
+
+  fill(index: number): Promise<unknown> | undefined {
+    return this.chunks.fill(this.etag, index, this.read);
+  }
+
+  private readonly read = (index: number): Promise<Uint8Array> => {
+    const at = index * this.chunkLen;
+    const len = Math.min(this.chunkLen, this.size - at);
+    return this.reader.read(this.name, this.etag, at, len);
+  };
 }
 
 async function readOctets(

@@ -5,16 +5,23 @@ import type { BlobRecord } from "./records.ts";
 
 /** From here on a blob is worth a thread, octets: starting one takes about as long as hashing this much. */
 const THREAD_FROM: number = 32 * 1024 * 1024;
-/** Pieces that are filled, hashed or written at the same time. */
+/**
+ * What is handled at once, whole pieces: fewer messages to the thread and fewer writes. All slots together fit into the cache of
+ * a processor core, since octets are looked at three times.
+ */
+const INLINE_SLOT_LEN = PIECE_LEN;
+const THREAD_SLOT_LEN = 2 * PIECE_LEN;
+/** Slots that are filled, written or hashed at the same time. */
 const INLINE_SLOTS = 2;
-const THREAD_SLOTS = 16;
+const THREAD_SLOTS = 4;
 /** Of the thread's heap, MiB: it holds two hashes and a message. */
 const THREAD_HEAP = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 } as const;
 
-/** A buffer of one piece. */
+/** A buffer of several pieces. */
 export interface Slot {
-  readonly octets: Uint8Array;
-  /** Resolves when its content was hashed and written, so that it may be filled again. Rejects as the write did. */
+  /** `slotLen` octets; another buffer after each `take`. */
+  octets: Uint8Array;
+  /** Resolves when its content was written and hashed, so that it may be filled again. Rejects as the write did. */
   busy: Promise<unknown>;
 }
 
@@ -22,13 +29,18 @@ export interface Slot {
 export interface HashLane {
   /** Whether the thread hashes while something else is done here. */
   readonly apart: boolean;
-  /** Octets of all pieces so far. */
+  /** Octets of all that was taken so far. */
   readonly size: number;
-  /** Where pieces are put together: no other memory may be given to `piece`. */
+  /** Octets of a slot. */
+  readonly slotLen: number;
+  /** Where pieces are put together. */
   readonly slots: readonly Slot[];
-  /** The next piece, PIECE_LEN octets or less for the last one. Resolves when it is hashed. */
-  piece(octets: Uint8Array): Promise<void>;
-  /** No more pieces come. */
+  /**
+   * The next octets: a full slot, or the first `len` octets of the last one. They are left alone until `written` resolves.
+   * Resolves when they are hashed and the slot has its buffer again; rejects as `written` does, or with E_CACHE.
+   */
+  take(slot: Slot, len: number, written: Promise<unknown>): Promise<void>;
+  /** No more octets come. */
   finish(): Promise<BlobRecord>;
   /** Ends the thread, whatever it is at. */
   close(): void;
@@ -41,18 +53,17 @@ export function openHashLane(size: number | undefined, thread: boolean): HashLan
 
 class InlineLane implements HashLane {
   readonly apart = false;
-  readonly slots: readonly Slot[] = Array.from({ length: INLINE_SLOTS }, () => ({
-    octets: Buffer.allocUnsafeSlow(PIECE_LEN),
-    busy: Promise.resolve(),
-  }));
+  readonly slotLen = INLINE_SLOT_LEN;
+  readonly slots: readonly Slot[] = emptySlots(INLINE_SLOTS, INLINE_SLOT_LEN);
   private readonly hasher = new PieceHasher();
 
   get size(): number {
     return this.hasher.size;
   }
 
-  async piece(octets: Uint8Array): Promise<void> {
-    this.hasher.piece(octets);
+  async take({ octets }: Slot, len: number, written: Promise<unknown>): Promise<void> {
+    this.hasher.piece(octets.subarray(0, len));
+    await written;
   }
 
   async finish(): Promise<BlobRecord> {
@@ -65,36 +76,47 @@ class InlineLane implements HashLane {
 }
 
 /**
- * The thread, as text: a file of its own would have another name before and after compilation. Each message is a piece, which
- * is answered by its digest; `null` asks for the digest of all.
+ * The thread, as text: a file of its own would have another name before and after compilation. Each message is a slot's octets,
+ * which come back with the digests of their pieces; `null` asks for the digest of all.
  */
 const THREAD = `
-const { createHash } = require("node:crypto");
+const { createHash, hash } = require("node:crypto");
 const { parentPort } = require("node:worker_threads");
 const whole = createHash("sha256");
 parentPort.on("message", (octets) => {
   if (octets === null) {
-    parentPort.postMessage(whole.digest());
+    parentPort.postMessage({ digests: whole.digest() });
     return;
   }
   whole.update(octets);
-  parentPort.postMessage(createHash("sha256").update(octets).digest());
+  const digests = [];
+  for (let at = 0; at < octets.length; at += ${PIECE_LEN}) {
+    digests.push(hash("sha256", octets.subarray(at, at + ${PIECE_LEN}), "buffer"));
+  }
+  parentPort.postMessage({ digests: Buffer.concat(digests), octets }, [octets.buffer]);
 });
 `;
 
+interface Answer {
+  readonly digests: Uint8Array;
+  /** What the digests are of: its memory is ours again. */
+  readonly octets?: Uint8Array<ArrayBuffer>;
+}
+
 interface Asked {
-  readonly resolve: (digest: Uint8Array) => void;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Both digests in one thread: what comes from the network and what goes to the disk meanwhile does not wait for them. */
+/**
+ * Both digests in one thread: what comes from the network and what goes to the disk meanwhile does not wait for them.
+ *
+ * Buffers go there and back. Memory that both threads see would spare that, but V8 copies octets into it one word at a time.
+ */
 class ThreadLane implements HashLane {
   readonly apart = true;
-  readonly slots: readonly Slot[] = Array.from({ length: THREAD_SLOTS }, () => ({
-    // Both threads see it, and nothing is copied.
-    octets: new Uint8Array(new SharedArrayBuffer(PIECE_LEN)),
-    busy: Promise.resolve(),
-  }));
+  readonly slotLen = THREAD_SLOT_LEN;
+  readonly slots: readonly Slot[] = emptySlots(THREAD_SLOTS, THREAD_SLOT_LEN);
   size = 0;
   private readonly worker = new Worker(THREAD, {
     eval: true,
@@ -104,22 +126,28 @@ class ThreadLane implements HashLane {
   });
   private readonly asked: Asked[] = [];
   private readonly pieces: Uint8Array[] = [];
+  private last: Promise<unknown> = Promise.resolve();
   private failure: AgentError | undefined;
 
   constructor() {
-    this.worker.on("message", (digest: Uint8Array) => this.asked.shift()?.resolve(digest));
+    this.worker.on("message", (answer: Answer) => this.asked.shift()?.resolve(answer));
     // A host that is short of threads or memory: the transfer is tried again later.
     this.worker.on("error", (cause) => this.fail(cause));
     this.worker.on("exit", () => this.fail(undefined));
   }
 
-  async piece(octets: Uint8Array): Promise<void> {
-    this.size += octets.length;
-    this.pieces.push(await this.ask(octets));
+  async take(slot: Slot, len: number, written: Promise<unknown>): Promise<void> {
+    this.size += len;
+    const answer = written.then(() => this.ask(slot.octets.subarray(0, len)));
+    this.last = answer;
+    const { digests, octets } = await answer;
+    this.pieces.push(digests);
+    if (octets) slot.octets = new Uint8Array(octets.buffer);
   }
 
   async finish(): Promise<BlobRecord> {
-    const whole = await this.ask(null);
+    await this.last;
+    const { digests: whole } = await this.ask(null);
     this.close();
     return {
       digest: Buffer.from(whole).toString("hex"),
@@ -133,12 +161,13 @@ class ThreadLane implements HashLane {
     void this.worker.terminate();
   }
 
-  private ask(message: Uint8Array | null): Promise<Uint8Array> {
+  private ask(octets: Uint8Array | null): Promise<Answer> {
     if (this.failure) return Promise.reject(this.failure);
-    const answer = new Promise<Uint8Array>((resolve, reject) => {
+    const answer = new Promise<Answer>((resolve, reject) => {
       this.asked.push({ resolve, reject });
     });
-    this.worker.postMessage(message);
+    const { buffer } = octets ?? {};
+    this.worker.postMessage(octets, buffer instanceof ArrayBuffer ? [buffer] : []);
     return answer;
   }
 
@@ -146,4 +175,11 @@ class ThreadLane implements HashLane {
     this.failure ??= new AgentError("E_CACHE", "the thread that hashes has ended", { cause });
     for (const { reject } of this.asked.splice(0)) reject(this.failure);
   }
+}
+
+function emptySlots(count: number, len: number): readonly Slot[] {
+  return Array.from({ length: count }, () => ({
+    octets: new Uint8Array(len),
+    busy: Promise.resolve(),
+  }));
 }

@@ -5,9 +5,9 @@ import { errorCode, isFull, keepOwner, syncFolder, whyNot } from "../../state/fo
 import { sameBoot } from "../../state/owner.ts";
 import type { ObjectVersion } from "../stores/source.ts";
 import type { Ingest, Received } from "./cache.ts";
-import { type HashLane, openHashLane } from "./hash-lane.ts";
+import { type HashLane, openHashLane, type Slot } from "./hash-lane.ts";
 import type { Layout } from "./layout.ts";
-import { PIECE_LEN, readFully } from "./pieces.ts";
+import { readFully } from "./pieces.ts";
 import type { BlobRecord } from "./records.ts";
 import type { CacheTables, IngestRecord } from "./tables.ts";
 
@@ -38,7 +38,7 @@ export interface IngestContext {
 /**
  * A blob on its way in: one file, written once from its beginning to its end.
  *
- * Its pieces are put together in a ring of buffers: while some are hashed and written, another one fills up.
+ * Its pieces are put together in a ring of slots: while some are written and hashed, another one fills up.
  */
 export class FileIngest implements Ingest {
   private readonly context: IngestContext;
@@ -49,7 +49,7 @@ export class FileIngest implements Ingest {
   /** Which of the lane's slots fills up. */
   private slot = 0;
   private filled = 0;
-  /** Of the last piece, octets that the file has already, from an earlier attempt. */
+  /** Of the last slot, octets that the file has already, from an earlier attempt. */
   private filed = 0;
   private writing: Promise<void> = Promise.resolve();
   private syncing: Promise<void> | undefined;
@@ -109,12 +109,13 @@ export class FileIngest implements Ingest {
     this.mustBeOpen();
     if (!this.record) throw new Error("write before restart");
     let from = 0;
+    const { slotLen } = this.lane;
     while (from < octets.length) {
-      const len = Math.min(PIECE_LEN - this.filled, octets.length - from);
-      this.piece.set(octets.subarray(from, from + len), this.filled);
+      const len = Math.min(slotLen - this.filled, octets.length - from);
+      this.filling.octets.set(octets.subarray(from, from + len), this.filled);
       this.filled += len;
       from += len;
-      if (this.filled === PIECE_LEN) await this.flushPiece();
+      if (this.filled === slotLen) await this.flushSlot();
     }
     if (this.failure) throw this.failure;
   }
@@ -122,7 +123,7 @@ export class FileIngest implements Ingest {
   async finish(): Promise<Received> {
     this.mustBeOpen();
     if (!this.record) throw new Error("finish before restart");
-    if (this.filled > 0) await this.flushPiece();
+    if (this.filled > 0) await this.flushSlot();
     await this.settle();
     const blob = await this.lane.finish();
     this.open = false;
@@ -165,39 +166,36 @@ export class FileIngest implements Ingest {
     else await this.end();
   }
 
-  private get piece(): Uint8Array {
+  private get filling(): Slot {
     const slot = this.lane.slots[this.slot];
     if (!slot) throw new Error("no such slot");
-    return slot.octets;
+    return slot;
   }
 
-  /** Has the piece that is full, or the last one, hashed and written. Resolves when the next slot is free. */
-  private async flushPiece(): Promise<void> {
-    const { lane } = this;
-    const octets = this.piece.subarray(0, this.filled);
+  /** Has the slot that is full, or the last one, written and hashed. Resolves when the next slot is free. */
+  private async flushSlot(): Promise<void> {
+    const { lane, filling, filled } = this;
     const at = lane.size + this.filed;
-    const fresh = octets.subarray(this.filed);
+    const fresh = filling.octets.subarray(this.filed, filled);
     // Where it is hashed here, the write has to be under way before.
     if (!lane.apart) await this.writing;
     if (this.failure) throw this.failure;
     this.writing = lane.apart
       ? this.writing.then(() => this.writeAt(fresh, at))
       : this.writeAt(fresh, at);
-    const busy = Promise.all([this.writing, lane.piece(octets)]);
+    filling.busy = lane.take(filling, filled, this.writing);
     // It is looked at when its slot is needed again; until then nobody else handles it.
-    busy.catch(() => undefined);
-    const used = lane.slots[this.slot];
-    if (used) used.busy = busy;
+    filling.busy.catch(() => undefined);
     this.slot = (this.slot + 1) % lane.slots.length;
     this.filled = 0;
     this.filed = 0;
-    await lane.slots[this.slot]?.busy;
+    await this.filling.busy;
   }
 
-  /** Writes what there is of a piece, and leaves it in the buffer. */
+  /** Writes what there is of a slot, and leaves it in the buffer. */
   private async writeTail(): Promise<void> {
     await this.settle();
-    const fresh = this.piece.subarray(this.filed, this.filled);
+    const fresh = this.filling.octets.subarray(this.filed, this.filled);
     await this.writeAt(fresh, this.lane.size + this.filed);
   }
 
@@ -253,11 +251,12 @@ export class FileIngest implements Ingest {
         size = record.synced;
         await handle.truncate(size);
       }
-      for (let at = 0; at < size; at += PIECE_LEN) {
-        const octets = this.piece.subarray(0, Math.min(PIECE_LEN, size - at));
+      const { slotLen } = this.lane;
+      for (let at = 0; at < size; at += slotLen) {
+        const octets = this.filling.octets.subarray(0, Math.min(slotLen, size - at));
         if (!(await readFully(handle, octets, at))) break;
-        if (octets.length === PIECE_LEN) {
-          await this.lane.piece(octets);
+        if (octets.length === slotLen) {
+          await this.lane.take(this.filling, slotLen, Promise.resolve());
         } else {
           this.filled = octets.length;
           this.filed = octets.length;

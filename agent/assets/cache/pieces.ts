@@ -1,4 +1,4 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash, type Hash, hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import type { BlobRecord } from "./records.ts";
 
@@ -22,7 +22,7 @@ export class PieceHasher {
   /** The next piece: PIECE_LEN octets, or less for the last one. */
   piece(octets: Uint8Array): void {
     this.whole.update(octets);
-    this.pieces.push(createHash("sha256").update(octets).digest());
+    this.pieces.push(hash("sha256", octets, "buffer"));
     this.len += octets.length;
   }
 
@@ -41,7 +41,7 @@ export class PieceHasher {
 export function isPiece(blob: BlobRecord, index: number, octets: Uint8Array): boolean {
   const at = index * DIGEST_LEN;
   const want = blob.pieces.subarray(at, at + DIGEST_LEN);
-  return createHash("sha256").update(octets).digest().equals(want);
+  return hash("sha256", octets, "buffer").equals(want);
 }
 
 /** Reads until `into` is full. False: the file ends before. */

@@ -3,6 +3,7 @@ import { lstat, open, readdir, readlink, realpath } from "node:fs/promises";
 import { AgentError } from "../../errors.ts";
 import type { ChunkCache } from "../chunk-cache.ts";
 import type { Content } from "../content.ts";
+import type { Loan } from "../loan.ts";
 import { FirstReads } from "./first-reads.ts";
 import {
   type DirEntry,
@@ -251,6 +252,14 @@ class FileContent implements Content {
 
   load(index: number): Promise<Uint8Array> {
     return this.cache.load(this.etag, index, (i) => this.read(i));
+  }
+
+  borrow(index: number): Loan | undefined {
+    return this.cache.borrow(this.etag, index);
+  }
+
+  fill(index: number): Promise<unknown> | undefined {
+    return this.cache.fill(this.etag, index, (i) => this.read(i));
   }
 
   private async read(index: number): Promise<Uint8Array> {

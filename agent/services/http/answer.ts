@@ -1,4 +1,5 @@
-import { type Content, loadRange } from "../../assets/content.ts";
+import type { Content } from "../../assets/content.ts";
+import { fill } from "../../assets/loan.ts";
 import { isWait } from "../../assets/slot.ts";
 import { AgentError } from "../../errors.ts";
 import { type BootPlan, decideFile } from "../../plan/boot-plan.ts";
@@ -74,7 +75,7 @@ export async function answerHttp(
   const answer = { status: range ? 206 : 200, headers, event: part, why, reply };
   if (method === "HEAD") return { ...answer, body: undefined };
   try {
-    await loadRange(state, at, Math.min(len, 1));
+    if (len > 0) await fill(state, Math.floor(at / state.chunkLen));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return refusal(503, part, message, "not available now\n");

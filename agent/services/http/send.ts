@@ -1,5 +1,7 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
+import type { Content } from "../../assets/content.ts";
+import { borrow, fill, type Loan } from "../../assets/loan.ts";
 import type { HttpBody } from "./answer.ts";
 
 /** How sending a body ended: all of it, or how far it came and why no further. */
@@ -25,10 +27,11 @@ export async function sendBody(
   try {
     while (at < end) {
       const index = Math.floor(at / content.chunkLen);
-      const chunk = content.peek(index) ?? (await content.load(index));
+      const loan = await lent(content, index);
+      const chunk = loan.octets;
       const start = at - index * content.chunkLen;
       const piece = chunk.subarray(start, Math.min(chunk.length, start + end - at));
-      const room = response.write(piece);
+      const room = response.write(piece, () => loan.giveBack());
       at += piece.length;
       if (!room) await roomIn(response);
       if (response.destroyed) return { octets: at - from, why: "the client went away" };
@@ -45,16 +48,27 @@ export async function sendBody(
     : { octets: len, why: "the client went away" };
 }
 
+/** The chunk, until the kernel has taken what was written of it. */
+async function lent(content: Content, index: number): Promise<Loan> {
+  for (;;) {
+    const loan = borrow(content, index);
+    if (loan) return loan;
+    await fill(content, index);
+  }
+}
+
 /** Resolves when more can be written, or when nobody reads any more. */
 async function roomIn(response: ServerResponse): Promise<void> {
   if (response.destroyed) return;
-  const gone = new AbortController();
-  const { signal } = gone;
-  try {
-    await Promise.race([once(response, "drain", { signal }), once(response, "close", { signal })]);
-  } finally {
-    gone.abort();
-  }
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      response.off("drain", done);
+      response.off("close", done);
+      resolve();
+    };
+    response.on("drain", done);
+    response.on("close", done);
+  });
 }
 
 async function settled(response: ServerResponse): Promise<void> {

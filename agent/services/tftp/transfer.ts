@@ -11,7 +11,8 @@ import {
 import { TFTP_SENDER_POLICY, TftpSender } from "../../../protocols/tftp/sender.ts";
 import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
-import { type Content, gather } from "../../assets/content.ts";
+import type { Content } from "../../assets/content.ts";
+import { borrowRange, fill, giveAllBack, type Loan } from "../../assets/loan.ts";
 import type { Datagram, UdpPort } from "../../link/datagram.ts";
 import { type ServiceContext, UNKNOWN_MACHINE } from "../context.ts";
 
@@ -45,7 +46,6 @@ export class Transfer {
   private readonly context: ServiceContext;
   private readonly events: TransferEvents;
   private readonly view = new TftpView();
-  private readonly pieces: Uint8Array[] = [];
   private readonly startMs: number;
   private cancelTimer: (() => void) | undefined;
   private toldMs: number;
@@ -156,22 +156,28 @@ export class Transfer {
   }
 
   private sendData(block: number, at: number, len: number): void {
-    const missing = gather(this.content, at, len, this.pieces);
+    const pieces: Uint8Array[] = [];
+    const loans: Loan[] = [];
+    const missing = borrowRange(this.content, at, len, pieces, loans);
     if (missing >= 0) {
       this.load(missing, () => this.sendData(block, at, len));
       return;
     }
     const slab = this.port.borrow();
     // No memory free means that the kernel has not taken what was sent before: the machine's timeout brings it back.
-    if (!slab) return;
+    if (!slab) {
+      giveAllBack(loans);
+      return;
+    }
     emitDataHeader(block, slab.octets, 0);
-    this.port.send(slab, TFTP_HEADER_LEN, this.dst, this.dstPort, this.pieces.slice());
+    const sent = (): void => giveAllBack(loans);
+    this.port.send(slab, TFTP_HEADER_LEN, this.dst, this.dstPort, pieces, sent);
     this.readAhead(at + len);
   }
 
   private load(index: number, then: () => void): void {
     this.loading = true;
-    this.content.load(index).then(
+    Promise.resolve(fill(this.content, index)).then(
       () => {
         this.loading = false;
         if (this.over) return;
@@ -192,8 +198,8 @@ export class Transfer {
   private readAhead(position: number): void {
     const { content } = this;
     const next = Math.floor(position / content.chunkLen) + 1;
-    if (next * content.chunkLen >= content.size || content.peek(next)) return;
-    content.load(next).catch(() => {}); // when it is needed it is asked for again, and then the failure is told
+    if (next * content.chunkLen >= content.size) return;
+    fill(content, next)?.catch(() => {}); // when it is needed it is asked for again, and then the failure is told
   }
 
   private sendError(code: number, message: string): void {

@@ -25,7 +25,14 @@ export const LAUNCHER: string[] = [
 ];
 /** And what it gives Node on a board with 512 MiB or less. */
 const SMALL_BOARD = "raspberry-pi-zero-2-w";
-const SMALL_FLAGS: readonly string[] = ["--max-semi-space-size=1", "--optimize-for-size"];
+const SMALL_FLAGS: readonly string[] = [
+  "--max-semi-space-size=1",
+  "--optimize-for-size",
+  "--no-wasm-tier-up",
+  "--no-wasm-dynamic-tiering",
+  "--incremental-marking-soft-trigger=40",
+  "--incremental-marking-hard-trigger=60",
+];
 /** For profiles: what the agent's Node is started with. */
 export const NODE_FLAGS: string[] = [];
 

@@ -177,9 +177,11 @@ export class HandPort implements UdpPort {
     dst: Ipv4,
     _dstPort: number,
     payload: readonly Uint8Array[] = [],
+    sent?: () => void,
   ): void {
     this.release(slab);
     if (!this.closed) this.onSend(slab, len, dst, payload);
+    sent?.();
   }
   close(): void {
     this.closed = true;

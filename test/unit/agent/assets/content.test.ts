@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ChunkCache } from "../../../../agent/assets/chunk-cache.ts";
-import { gather, loadRange } from "../../../../agent/assets/content.ts";
+import { type Content, gather, loadRange } from "../../../../agent/assets/content.ts";
+import { borrowRange, fill, giveAllBack, type Loan } from "../../../../agent/assets/loan.ts";
 import { PaddedContent } from "../../../../agent/assets/padded-content.ts";
 import { TextContent } from "../../../../agent/assets/text-content.ts";
 import { pattern } from "../../../support/test-site.ts";
@@ -10,6 +11,25 @@ const OCTETS = pattern(100);
 
 function slow(chunkLen = 16, budget = 1_000): SlowContent {
   return new SlowContent(OCTETS, new ChunkCache(chunkLen, budget));
+}
+
+/** Content that keeps account of what it lends. */
+function lent(): { readonly content: Content; readonly cache: ChunkCache } {
+  const cache = new ChunkCache(16, 1_000);
+  const inner = new SlowContent(OCTETS, cache);
+  const read = async (i: number): Promise<Uint8Array> => OCTETS.slice(i * 16, (i + 1) * 16);
+  const content: Content = {
+    name: inner.name,
+    size: inner.size,
+    mtimeMs: inner.mtimeMs,
+    etag: inner.etag,
+    chunkLen: inner.chunkLen,
+    peek: (i) => inner.peek(i),
+    load: (i) => inner.load(i),
+    borrow: (i) => cache.borrow("slow", i),
+    fill: (i) => cache.fill("slow", i, read),
+  };
+  return { content, cache };
 }
 
 describe("gather", () => {
@@ -43,6 +63,66 @@ describe("gather", () => {
     const pieces: Uint8Array[] = [];
     gather(content, 3, 5, pieces);
     expect(pieces[0]?.buffer).toBe(chunk.buffer);
+  });
+});
+
+describe("borrowRange", () => {
+  it("names the first chunk that is missing, and keeps nothing then", async () => {
+    const { content, cache } = lent();
+    const pieces: Uint8Array[] = [];
+    const loans: Loan[] = [];
+    await fill(content, 0);
+    expect(borrowRange(content, 10, 20, pieces, loans)).toBe(1);
+    expect([pieces, loans, cache.loans]).toEqual([[], [], 0]);
+  });
+
+  it.each([
+    [0, 100],
+    [15, 2],
+    [17, 50],
+    [99, 1],
+    [50, 0],
+  ])("collects %d + %d, to be given back", async (at, len) => {
+    const { content, cache } = lent();
+    for (let i = 0; i < 7; i++) await fill(content, i);
+    const pieces: Uint8Array[] = [];
+    const loans: Loan[] = [];
+    expect(borrowRange(content, at, len, pieces, loans)).toBe(-1);
+    expect(pieces.flatMap((piece) => [...piece])).toEqual([...OCTETS.subarray(at, at + len)]);
+    expect(cache.loans).toBe(pieces.length);
+    giveAllBack(loans);
+    expect(cache.loans).toBe(0);
+  });
+
+  it("keeps nothing of a read past the end", async () => {
+    const { content, cache } = lent();
+    for (let i = 0; i < 7; i++) await fill(content, i);
+    expect(() => borrowRange(content, 90, 11, [], [])).toThrow("past the end");
+    expect(cache.loans).toBe(0);
+  });
+
+  it("serves content that keeps no account", async () => {
+    const content = slow();
+    await fill(content, 0);
+    expect(fill(content, 0)).toBeUndefined();
+    const pieces: Uint8Array[] = [];
+    const loans: Loan[] = [];
+    expect(borrowRange(content, 3, 5, pieces, loans)).toBe(-1);
+    giveAllBack(loans);
+    expect(pieces).toEqual([OCTETS.subarray(3, 8)]);
+  });
+
+  it("lends padded content: chunks of the cache, and a last one of its own", async () => {
+    const { content, cache } = lent();
+    const padded = PaddedContent.to(8, content);
+    for (let i = 0; i < 7; i++) await fill(padded, i);
+    const pieces: Uint8Array[] = [];
+    const loans: Loan[] = [];
+    expect(borrowRange(padded, 80, 24, pieces, loans)).toBe(-1);
+    expect(pieces.flatMap((piece) => [...piece])).toEqual([...OCTETS.subarray(80), 0, 0, 0, 0]);
+    expect(cache.loans).toBe(1);
+    giveAllBack(loans);
+    expect(cache.loans).toBe(0);
   });
 });
 

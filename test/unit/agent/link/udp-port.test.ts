@@ -66,6 +66,25 @@ describe("KernelUdpPorts", () => {
       port.send(slab, 4, LOOPBACK, 9);
     }
   });
+
+  it.each([false, true])(
+    "says once when a payload was sent (closed before: %s)",
+    async (closed) => {
+      const port = await portsOf("127.255.255.255").openTransfer();
+      if (closed) port.close();
+      const slab = port.borrow();
+      if (!slab) throw new Error("no slab");
+      let said = 0;
+      await new Promise<void>((done) => {
+        port.send(slab, 4, LOOPBACK, 9, [new Uint8Array(1_000)], () => {
+          said += 1;
+          done();
+        });
+      });
+      if (!closed) port.close();
+      expect(said).toBe(1);
+    },
+  );
 });
 
 describe("bindError", () => {

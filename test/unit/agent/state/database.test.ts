@@ -49,6 +49,42 @@ function elsewhere(dir: string): { status: number | null; signal: string | null;
   return { status, signal, out: stdout + stderr };
 }
 
+/** A process that ends while it has a database open; `then` is what it does then. */
+function ending(dir: string, then: string): { status: number | null; signal: string | null } {
+  const script = `
+    import { openDatabase } from ${JSON.stringify(DIST)};
+    const database = openDatabase({ dir: ${JSON.stringify(dir)} });
+    const table = database.table("t");
+    await database.transaction(() => void table.put("before", new Uint8Array(9)));
+    ${then}
+  `;
+  const { status, signal } = spawnSync(
+    process.execPath,
+    ["--input-type=module", "-e", script],
+    // Its own signal tells that it hung.
+    { timeout: 15_000, killSignal: "SIGUSR1" },
+  );
+  return { status, signal };
+}
+
+describe("a process that ends", () => {
+  it.each([
+    "database.transaction(() => { table.put('half', new Uint8Array(9)); process.exit(3); });",
+    "database.transaction(() => { table.put('half', new Uint8Array(9)); queueMicrotask(() => { throw new Error(); }); });",
+  ])("does not hang in a transaction, and leaves nothing broken: %s", (then) => {
+    const dir = tempDir();
+    expect(ending(dir, then)).toEqual({ status: null, signal: "SIGKILL" });
+    expect(elsewhere(dir)).toMatchObject({ status: 0, out: "read true\n" });
+  });
+
+  it.each(["process.exit(3);", "await database.close(); process.exit(3);"])(
+    "has its own status where nothing is under way: %s",
+    (then) => {
+      expect(ending(tempDir(), then)).toEqual({ status: 3, signal: null });
+    },
+  );
+});
+
 describe("openDatabase", () => {
   it("keeps records, those of several processes too", async () => {
     const { dir } = await made();

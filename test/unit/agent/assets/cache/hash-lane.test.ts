@@ -11,6 +11,8 @@ import { tempDir } from "../../../../support/temp-dir.ts";
 const LARGE = 64 * 1024 * 1024;
 const OCTETS = randomBytes(20 * PIECE_LEN + 1_234);
 
+const WRITTEN = Promise.resolve();
+
 const lanes: HashLane[] = [];
 
 afterEach(() => {
@@ -25,13 +27,13 @@ function lane(size: number, thread: boolean): HashLane {
 
 async function digested(to: HashLane): Promise<BlobRecord> {
   let slot = 0;
-  for (let at = 0; at < OCTETS.length; at += PIECE_LEN) {
-    const piece = OCTETS.subarray(at, at + PIECE_LEN);
+  for (let at = 0; at < OCTETS.length; at += to.slotLen) {
+    const octets = OCTETS.subarray(at, at + to.slotLen);
     const next = to.slots[slot++ % to.slots.length];
     if (!next) throw new Error("no slot");
     await next.busy;
-    next.octets.set(piece);
-    next.busy = to.piece(next.octets.subarray(0, piece.length));
+    next.octets.set(octets);
+    next.busy = to.take(next, octets.length, Promise.resolve());
   }
   return await to.finish();
 }
@@ -55,6 +57,27 @@ describe("hash lane", () => {
     expect(await digested(here)).toEqual(want);
   });
 
+  it.each([true, false])(
+    "leaves a slot alone until it was written (thread: %s)",
+    async (thread) => {
+      const to = lane(LARGE, thread);
+      const slot = to.slots[0];
+      if (!slot) throw new Error("no slot");
+      const octets = slot.octets.fill(7);
+      let write: () => void = () => undefined;
+      const written = new Promise<void>((resolve) => {
+        write = resolve;
+      });
+      const taken = to.take(slot, octets.length, written);
+      expect([to.size, octets.length, octets.at(-1)]).toEqual([to.slotLen, to.slotLen, 7]);
+      write();
+      await taken;
+      expect(slot.octets.length).toBe(to.slotLen);
+      const failed = to.take(slot, 1, Promise.reject(new Error("disk")));
+      await expect(failed).rejects.toThrow("disk");
+    },
+  );
+
   it("starts no thread for a small blob", () => {
     expect(lane(PIECE_LEN, true).apart).toBe(false);
   });
@@ -63,9 +86,9 @@ describe("hash lane", () => {
     const apart = lane(LARGE, true);
     const slot = apart.slots[0];
     if (!slot) throw new Error("no slot");
-    await apart.piece(slot.octets);
+    await apart.take(slot, slot.octets.length, WRITTEN);
     apart.close();
-    await expect(apart.piece(slot.octets)).rejects.toMatchObject({ code: "E_CACHE" });
+    await expect(apart.take(slot, 1, WRITTEN)).rejects.toMatchObject({ code: "E_CACHE" });
     await expect(apart.finish()).rejects.toMatchObject({ code: "E_CACHE" });
   });
 });

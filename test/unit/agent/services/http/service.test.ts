@@ -40,12 +40,13 @@ function parse(socket: FakeSocket) {
 
 describe("HttpService", () => {
   it("gives a machine its files, with validators that stay", async () => {
-    const { ask, last } = await setUp();
+    const { ask, last, cache } = await setUp();
     const first = await ask("GET /netbsd HTTP/1.1\nHost: 172.24.42.150");
     expect(first.status).toBe(200);
     expect([...first.body]).toEqual([...KERNEL]);
     expect(first.headers.get("content-length")).toBe("5000");
     expect(first.headers.get("accept-ranges")).toBe("bytes");
+    expect(cache.loans).toBe(0);
     expect(first.headers.get("content-type")).toBe("application/octet-stream");
     expect(last()).toMatchObject({
       machine: "minipc",

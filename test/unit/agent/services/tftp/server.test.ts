@@ -110,9 +110,10 @@ describe("TftpServer", () => {
   });
 
   it("serves with as little cache as there may be", async () => {
-    const { ports, ask } = await setUp(4, 1);
+    const { ports, ask, cache } = await setUp(4, 1);
     ask(rrq("netbsd", []));
     expect(await download(() => ports.transfers[0])).toEqual([...KERNEL]);
+    expect(cache.loans).toBe(0);
     expect(KERNEL.length).toBeGreaterThan(3 * CHUNK_LEN);
   });
 
@@ -242,7 +243,7 @@ describe("TftpServer", () => {
   });
 
   it("recovers when the kernel took nothing", async () => {
-    const { ports, ask, next, clock } = await setUp();
+    const { ports, ask, next, clock, cache } = await setUp();
     ask(rrq("netbsd"));
     await next();
     const port = ports.transfers[0];
@@ -251,6 +252,7 @@ describe("TftpServer", () => {
     port.deliver(ack(1), MINIPC, PORT);
     await settle();
     expect(port.take()).toEqual([]);
+    expect(cache.loans).toBe(0);
     port.congested = false;
     clock.advance(1_001);
     expect(await next()).toEqual(["data 2 512"]);
