@@ -8,9 +8,10 @@ import { emitAck, TFTP_PORT, TftpOpcode } from "../../protocols/tftp/packet.ts";
 import { Octets } from "../../protocols/wire/octets.ts";
 import { AgentProcess } from "../support/agent-process.ts";
 import { BootSite, NET } from "../support/boot-site.ts";
-import { Namespace } from "../support/netns.ts";
+import type { Namespace } from "../support/netns.ts";
 import { read } from "../support/questions.ts";
-import { ip, mac, RawHost, RawWires, type Seen } from "../support/raw-wire.ts";
+import { RawRack } from "../support/raw-rack.ts";
+import { ip, RawHost, type RawWires, type Seen } from "../support/raw-wire.ts";
 import { callOctets, type EmitArgs } from "../support/rpc-client.ts";
 import { until } from "../support/until.ts";
 
@@ -26,7 +27,6 @@ const OTHER = "172.24.42.160";
 const HOLD_TFTP = `require("node:dgram").createSocket("udp4").bind(69, "${OTHER}", () => console.log("held"))`;
 
 let inside: Namespace;
-let outside: Namespace;
 let wires: RawWires;
 let rackMac: Uint8Array;
 let u5: RawHost;
@@ -37,17 +37,10 @@ const sites: BootSite[] = [];
 const agents: AgentProcess[] = [];
 
 beforeAll(async () => {
-  inside = await Namespace.create();
-  outside = await Namespace.create(inside);
-  inside.connect(NET.rack, outside, "rack");
-  rackMac = mac(inside.macOf(NET.rack));
-  wires = await RawWires.open(outside, "rack");
-  u5 = new RawHost(wires.wire(0), NET.u5.mac, NET.u5.ip);
-  inside.run("ip", "addr", "add", NET.cidr, "brd", "+", "dev", NET.rack);
+  const rack = await RawRack.open();
+  ({ inside, wires, rackMac, u5 } = rack);
   return async () => {
-    wires.close();
-    await outside.close();
-    await inside.close();
+    await rack.close();
     for (const s of sites) s.remove();
   };
 });
