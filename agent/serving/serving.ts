@@ -304,6 +304,8 @@ export class Serving {
     this.planner = undefined;
     this.assets = undefined;
     await assets?.close();
+    // An agent that stops is not unconfigured for that.
+    if (this.stopped) return;
     for (const part of ["interface", "network", "assets"] as const) this.o.health.say(part);
     this.o.health.site(false);
   }
