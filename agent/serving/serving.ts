@@ -269,6 +269,8 @@ export class Serving {
     if (this.stopped || !this.network) return;
     const fault = this.network.look();
     this.o.health.say("interface", ...(fault ? [`${fault.message}. ${fault.cure}`] : []));
+    // A lane that turned out to be lost had it looked at once already.
+    (this.cancelLook as (() => void) | undefined)?.();
     this.cancelLook = this.o.clock.after(LOOK_MS, () => this.look());
   }
 
