@@ -24,6 +24,11 @@ export interface FrameLane {
    * replies may come late, when the lane is closed or the interface is down.
    */
   send(len: number): void;
+  /**
+   * Takes frames that have come and that nobody was told of. Called now and then, it finds out that an interface went down and
+   * came back while frames were waiting: from then on nobody is told of any.
+   */
+  check?(): void;
   close(): void;
 }
 
@@ -142,15 +147,23 @@ export function openFrameLane(
     const kind = linkType.replace(/^LINKTYPE_/, "");
     throw new AgentError("E_INTERFACE", `${interfaceName} is not Ethernet but ${kind}`);
   }
-  session.read_callback = () => {
+  const give = (): number => {
     packets = 0;
     const count = dispatch();
     for (const finish of CLOSING) if (finish !== dispatch) finish();
-    // Not every libpcap says that the interface went down (1.10.3 does not). A call for nothing is that all the same: libuv
-    // makes one when the socket has an error, and none after it.
-    if (!open || (count >= 0 && packets > 0)) return;
+    return count < 0 ? 0 : packets;
+  };
+  const lose = (): void => {
+    if (!open) return;
     close();
     lost();
+  };
+  let untold = false;
+  session.read_callback = () => {
+    untold = false;
+    // Not every libpcap says that the interface went down (1.10.3 does not). A call for nothing is that all the same: libuv
+    // makes one when the socket has an error, and none after it.
+    if (give() === 0) lose();
   };
   session.start_polling();
   return {
@@ -166,6 +179,12 @@ export function openFrameLane(
       } catch (error) {
         failed(error instanceof Error ? error.message : String(error));
       }
+    },
+    check() {
+      if (!open || give() === 0) return;
+      // Once may be chance: they came just now.
+      if (untold) lose();
+      untold = true;
     },
     close,
   };

@@ -64,6 +64,17 @@ export class LastingLane implements FrameLane {
     return true;
   }
 
+  check(): void {
+    if (!this.down) this.inner.check?.();
+  }
+
+  /** The interface is not there: whatever the lane hears after that is not relied on. */
+  drop(): void {
+    if (this.down || this.closed) return;
+    this.down = true;
+    this.inner.close();
+  }
+
   close(): void {
     this.closed = true;
     this.inner.close();

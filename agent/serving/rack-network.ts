@@ -75,13 +75,15 @@ export class RackNetwork {
     const { address, prefixLen } = this.network;
     try {
       const found = findInterface(this.rack.name, address, prefixLen);
+      this.lane?.check();
       const same = found.mac.every((octet, i) => octet === this.rack.mac[i]);
       if (!same) return new AgentError("E_INTERFACE", `${found.name} is another card than before`);
       if (this.lane?.reopen() !== false) return undefined;
       return new AgentError("E_INTERFACE", `${found.name} cannot be opened for raw frames`);
     } catch (error) {
-      if (error instanceof AgentError) return error;
-      throw error;
+      if (!(error instanceof AgentError)) throw error;
+      this.lane?.drop();
+      return error;
     }
   }
 

@@ -298,6 +298,8 @@ export class Serving {
     if (this.stopped || !this.network) return;
     const fault = this.network.look();
     this.o.health.say("interface", ...(fault ? [`${fault.message}. ${fault.cure}`] : []));
+    // A lane that turned out to be lost had it looked at once already.
+    (this.cancelLook as (() => void) | undefined)?.();
     this.cancelLook = this.o.clock.after(LOOK_MS, () => this.look());
   }
 
@@ -335,6 +337,8 @@ export class Serving {
     this.planner = undefined;
     this.assets = undefined;
     await assets?.close();
+    // An agent that stops is not unconfigured for that.
+    if (this.stopped) return;
     for (const part of ["interface", "network", "assets"] as const) this.o.health.say(part);
     this.o.health.site(false);
   }

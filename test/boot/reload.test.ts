@@ -8,9 +8,10 @@ import { emitAck, TFTP_PORT, TftpOpcode } from "../../protocols/tftp/packet.ts";
 import { Octets } from "../../protocols/wire/octets.ts";
 import { AgentProcess } from "../support/agent-process.ts";
 import { BootSite, NET } from "../support/boot-site.ts";
-import { Namespace } from "../support/netns.ts";
+import type { Namespace } from "../support/netns.ts";
 import { read } from "../support/questions.ts";
-import { ip, mac, RawHost, RawWires, type Seen } from "../support/raw-wire.ts";
+import { RawRack } from "../support/raw-rack.ts";
+import { ip, RawHost, type RawWires, type Seen } from "../support/raw-wire.ts";
 import { callOctets, type EmitArgs } from "../support/rpc-client.ts";
 import { until } from "../support/until.ts";
 
@@ -20,13 +21,13 @@ const BLOCK_LEN = 512;
 const RESULTS_AT = 24;
 const FHANDLE_LEN = 32;
 const FATTR_LEN = 68;
+const FLAPS = 6;
 const OTHER = "172.24.42.160";
 
 /** A program that has the TFTP port of that address. */
 const HOLD_TFTP = `require("node:dgram").createSocket("udp4").bind(69, "${OTHER}", () => console.log("held"))`;
 
 let inside: Namespace;
-let outside: Namespace;
 let wires: RawWires;
 let rackMac: Uint8Array;
 let u5: RawHost;
@@ -37,17 +38,10 @@ const sites: BootSite[] = [];
 const agents: AgentProcess[] = [];
 
 beforeAll(async () => {
-  inside = await Namespace.create();
-  outside = await Namespace.create(inside);
-  inside.connect(NET.rack, outside, "rack");
-  rackMac = mac(inside.macOf(NET.rack));
-  wires = await RawWires.open(outside, "rack");
-  u5 = new RawHost(wires.wire(0), NET.u5.mac, NET.u5.ip);
-  inside.run("ip", "addr", "add", NET.cidr, "brd", "+", "dev", NET.rack);
+  const rack = await RawRack.open();
+  ({ inside, wires, rackMac, u5 } = rack);
   return async () => {
-    wires.close();
-    await outside.close();
-    await inside.close();
+    await rack.close();
     for (const s of sites) s.remove();
   };
 });
@@ -321,6 +315,12 @@ describe("a rack interface that goes down", () => {
       await until("the end of it", () => agent.stderr.split(/ serving\n/).length === i + 1);
       await rarpAnswered();
       expect(await readFile(NET.file)).toBe("hello, rack\n");
+    }
+    // Too fast to be seen, and with frames on their way.
+    for (let i = 0; i < FLAPS; i++) {
+      u5.rarpRequest();
+      inside.run("sh", "-c", `ip link set ${NET.rack} down; ip link set ${NET.rack} up`);
+      await rarpAnswered();
     }
     agent.signal("SIGTERM");
     expect([await agent.exit(), agent.stderr]).toEqual([0, expect.any(String)]);

@@ -2,16 +2,15 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { AgentProcess } from "../support/agent-process.ts";
 import { askAnswered, RawTcp } from "../support/asking.ts";
 import { BootSite, NET } from "../support/boot-site.ts";
-import { Namespace } from "../support/netns.ts";
+import type { Namespace } from "../support/netns.ts";
 import { QUESTIONS, type Question, REQUESTS, read } from "../support/questions.ts";
-import { ip, mac, RawHost, RawWires } from "../support/raw-wire.ts";
+import { RawRack } from "../support/raw-rack.ts";
+import { ip, type RawHost } from "../support/raw-wire.ts";
 import { until } from "../support/until.ts";
 
 const SERVE = ["serve", "--json", "--interface", NET.rack, "--site"];
 
 let inside: Namespace;
-let outside: Namespace;
-let wires: RawWires;
 let rackMac: Uint8Array;
 let u5: RawHost;
 let site: BootSite;
@@ -19,18 +18,11 @@ const sites: BootSite[] = [];
 const agents: AgentProcess[] = [];
 
 beforeAll(async () => {
-  inside = await Namespace.create();
-  outside = await Namespace.create(inside);
+  const rack = await RawRack.open();
+  ({ inside, rackMac, u5 } = rack);
   site = siteWith((text) => text);
-  inside.connect(NET.rack, outside, "rack");
-  rackMac = mac(inside.macOf(NET.rack));
-  wires = await RawWires.open(outside, "rack");
-  u5 = new RawHost(wires.wire(0), NET.u5.mac, NET.u5.ip);
-  inside.run("ip", "addr", "add", NET.cidr, "brd", "+", "dev", NET.rack);
   return async () => {
-    wires.close();
-    await outside.close();
-    await inside.close();
+    await rack.close();
     for (const s of sites) s.remove();
   };
 });

@@ -4,9 +4,10 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TFTP_PORT, TftpOpcode } from "../../protocols/tftp/packet.ts";
 import { NET } from "../support/boot-site.ts";
-import { Namespace, type PipedChild } from "../support/netns.ts";
+import type { Namespace, PipedChild } from "../support/netns.ts";
 import { read } from "../support/questions.ts";
-import { ip, mac, RawHost, RawWires } from "../support/raw-wire.ts";
+import { RawRack } from "../support/raw-rack.ts";
+import { ip, type RawHost } from "../support/raw-wire.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { until } from "../support/until.ts";
 
@@ -97,8 +98,7 @@ class SteeredAgent {
 
 describe("an agent that is configured over the network", () => {
   let inside: Namespace;
-  let outside: Namespace;
-  let wires: RawWires;
+  let rack: RawRack;
   let rackMac: Uint8Array;
   let u5: RawHost;
   let state: string;
@@ -106,13 +106,8 @@ describe("an agent that is configured over the network", () => {
   let agent: SteeredAgent;
 
   beforeEach(async () => {
-    inside = await Namespace.create();
-    outside = await Namespace.create(inside);
-    inside.connect(NET.rack, outside, "rack");
-    rackMac = mac(inside.macOf(NET.rack));
-    wires = await RawWires.open(outside, "rack");
-    u5 = new RawHost(wires.wire(0), NET.u5.mac, NET.u5.ip);
-    inside.run("ip", "addr", "add", NET.cidr, "brd", "+", "dev", NET.rack);
+    rack = await RawRack.open();
+    ({ inside, rackMac, u5 } = rack);
     state = tempDir();
     files = tempDir({ "hello.txt": "hello, rack\n" });
     agent = await new SteeredAgent(inside, state).ready();
@@ -120,9 +115,7 @@ describe("an agent that is configured over the network", () => {
 
   afterEach(async () => {
     await agent.kill();
-    wires.close();
-    await outside.close();
-    await inside.close();
+    await rack.close();
   });
 
   const push = (serial: number, name: string, probationMs = LONG_MS): Promise<Line> =>

@@ -2,37 +2,19 @@
 //
 // Applies one bundle after the other in DIR from the serial number that standard input gives, confirms every other one, and
 // says what was answered: "applied N", "confirmed N". It is meant to be killed in the middle of that.
-import { createHash } from "node:crypto";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { KeptConfig } from "../../dist/agent/config/open-config.js";
 import { loadSite } from "../../dist/agent/site/load.js";
 import { openDatabase } from "../../dist/agent/state/database.js";
+import { plainTools } from "./plain-bundles.mjs";
 
 const [dir] = process.argv.slice(2);
 const caller = { kind: "local" };
 
-const bundles = {
-  open(octets) {
-    const { serial, text } = JSON.parse(Buffer.from(octets).toString());
-    const digest = createHash("sha256").update(octets).digest("hex");
-    const bundle = { serial, site: `s${serial}`, text };
-    return { bundle, signer: "me", octets, digest };
-  },
-  judge() {},
-  async unpack({ bundle }, folder) {
-    mkdirSync(`${folder}.new`);
-    writeFileSync(`${folder}.new/site.yaml`, bundle.text);
-    renameSync(`${folder}.new`, folder);
-    return `${folder}/site.yaml`;
-  },
-  signerName: () => "me",
-};
-
 const keeper = new KeptConfig({
   database: openDatabase({ dir: `${dir}/db` }),
   dir: `${dir}/config`,
-  bundles,
+  bundles: plainTools,
   loadSite,
   siteChanges: () => [],
   serve: async () => {},

@@ -2,47 +2,25 @@
 //
 // The agent of the product without a site file, steered by lines of JSON on standard input instead of the network, with bundles
 // that nobody signed: what it says of itself goes to standard output, a line of JSON each, its log to standard error.
-import { createHash } from "node:crypto";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { startAgent } from "../../dist/agent/agent.js";
-import { AgentError } from "../../dist/agent/errors.js";
 import { InheritedSockets } from "../../dist/agent/link/systemd.js";
 import { Journal } from "../../dist/agent/log/journal.js";
 import { createLogger } from "../../dist/agent/log/logger.js";
 import { BOARDS } from "../../dist/boards/all.js";
+import { plainTools } from "./plain-bundles.mjs";
 
 const [stateDir] = process.argv.slice(2);
 const board = BOARDS.find(({ id }) => id === "generic-x64");
 const caller = { kind: "local" };
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-const bundleTools = {
-  open(octets) {
-    const { serial, text } = JSON.parse(Buffer.from(octets).toString());
-    const digest = createHash("sha256").update(octets).digest("hex");
-    const site = /site: (\S+)/.exec(text)?.[1] ?? "";
-    return { bundle: { serial, site, text }, signer: "me", octets, digest };
-  },
-  judge({ bundle }, highest) {
-    if (bundle.serial > highest) return;
-    throw new AgentError("E_BUNDLE_REFUSED", `serial ${bundle.serial} is not above ${highest}`);
-  },
-  async unpack({ bundle }, folder) {
-    mkdirSync(`${folder}.new`);
-    writeFileSync(`${folder}.new/site.yaml`, bundle.text);
-    renameSync(`${folder}.new`, folder);
-    return `${folder}/site.yaml`;
-  },
-  signerName: () => "me",
-};
-
 let steered;
 const parts = {
   openIdentity: async () => ({ key: { publicKey: { fingerprint: "abcdefgh".repeat(7) } } }),
   openTrust: () => ({ unclaimed: true, list: () => [], find: () => undefined }),
   openClaimDesk: async () => ({ code: "ABCD-EFGH-JKLM-NPQR" }),
-  bundleTools: () => bundleTools,
+  bundleTools: () => plainTools,
   siteChanges: (_, next) => [next.name],
   async openControl(agent, port) {
     steered = agent;

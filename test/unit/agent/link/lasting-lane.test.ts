@@ -13,6 +13,10 @@ class FakeLane implements FrameLane {
   onFrame(handler: (len: number) => void): void {
     this.handler = handler;
   }
+  checks = 0;
+  check(): void {
+    this.checks += 1;
+  }
   send(): void {
     this.sent += 1;
   }
@@ -57,6 +61,24 @@ describe("LastingLane", () => {
     expect([lane.reopen(), lane.lost, lanes.length]).toEqual([false, true, 2]);
     lane.close();
     expect([lane.reopen(), lanes.length, lanes[1]?.closed]).toEqual([true, 2, true]);
+  });
+
+  it("is dropped when the interface is not there, and is checked only while it hears", () => {
+    const first = lanes.length;
+    let told = 0;
+    const lane = new LastingLane(open, () => {
+      told += 1;
+    });
+    lane.check();
+    lane.drop();
+    lane.check();
+    expect([lane.lost, lanes[first]?.closed, lanes[first]?.checks, told]).toEqual([
+      true,
+      true,
+      1,
+      0,
+    ]);
+    expect([lane.reopen(), lane.lost, lanes.length]).toEqual([true, false, first + 2]);
   });
 
   it("stays lost as long as it cannot be opened; a bug is none of its affair", () => {
