@@ -35,11 +35,17 @@ interface Registration extends EventEmitter {
   stop(): void;
 }
 
-/** Loads the package: an optional dependency with a native part. Throws where it is not installed or was not built. */
+/**
+ * Loads the package: an optional dependency with a native part. Throws where it is not installed or was not built.
+ *
+ * Its main module tries something at once that Avahi's library complains about on standard error, so only what is used is loaded.
+ */
 export function loadMdns(): MdnsModule {
   // Without it Avahi's library prints a paragraph about being used.
   Object.assign(process.env, { AVAHI_COMPAT_NOWARN: "1" });
-  return createRequire(import.meta.url)("mdns") as MdnsModule;
+  const require = createRequire(import.meta.url);
+  const { MDNSService } = require("mdns/lib/mdns_service.js") as Pick<MdnsModule, "MDNSService">;
+  return { MDNSService, dns_sd: require("mdns/lib/dns_sd.js") as MdnsModule["dns_sd"] };
 }
 
 export interface AvahiResponderOptions {

@@ -162,8 +162,9 @@ describe("announced in process", () => {
 describe("announced by Avahi", () => {
   it("avahi-browse of another host sees the same", async () => {
     await agentAvahi();
-    await announce(agentHost).by("avahi");
+    const announcer = await announce(agentHost).by("avahi");
     const found = await browsed(TYPE, both);
+    expect(announcer.stderr).toBe("");
     expect(both(found)).toBe(true);
     expect(found.map(({ name, port, host, txt }) => ({ name, port, host, txt }))).toEqual(
       found.map(() => ({ name: "rack7", port: 7458, host: "agent.local", txt: TXT })),

@@ -516,7 +516,7 @@ describe("hostile messages", () => {
     segment.say(ask(PTR, "PTR"));
     await segment.run(200);
     expect(segment.take().length).toBeGreaterThan(0);
-  });
+  }, 20_000);
 });
 
 describe("the clock", () => {
