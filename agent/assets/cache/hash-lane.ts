@@ -5,21 +5,15 @@ import type { BlobRecord } from "./records.ts";
 
 /** From here on a blob is worth a thread, octets: starting one takes about as long as hashing this much. */
 const THREAD_FROM: number = 32 * 1024 * 1024;
-/**
- * What is handled at once, whole pieces: fewer messages to the thread and fewer writes. All slots together fit into the cache of
- * a processor core, since octets are looked at three times.
- */
-const INLINE_SLOT_LEN = PIECE_LEN;
-const THREAD_SLOT_LEN = 2 * PIECE_LEN;
-/** Slots that are filled, written or hashed at the same time. */
+/** Pieces that are filled, written or hashed at the same time. */
 const INLINE_SLOTS = 2;
-const THREAD_SLOTS = 4;
+const THREAD_SLOTS = 16;
 /** Of the thread's heap, MiB: it holds two hashes and a message. */
 const THREAD_HEAP = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 } as const;
 
-/** A buffer of several pieces. */
+/** A buffer of one piece. */
 export interface Slot {
-  /** `slotLen` octets; another buffer after each `take`. */
+  /** PIECE_LEN octets; another buffer after each `take`. */
   octets: Uint8Array;
   /** Resolves when its content was written and hashed, so that it may be filled again. Rejects as the write did. */
   busy: Promise<unknown>;
@@ -31,12 +25,10 @@ export interface HashLane {
   readonly apart: boolean;
   /** Octets of all that was taken so far. */
   readonly size: number;
-  /** Octets of a slot. */
-  readonly slotLen: number;
   /** Where pieces are put together. */
   readonly slots: readonly Slot[];
   /**
-   * The next octets: a full slot, or the first `len` octets of the last one. They are left alone until `written` resolves.
+   * The next piece: a full slot, or the first `len` octets of the last one. They are left alone until `written` resolves.
    * Resolves when they are hashed and the slot has its buffer again; rejects as `written` does, or with E_CACHE.
    */
   take(slot: Slot, len: number, written: Promise<unknown>): Promise<void>;
@@ -53,8 +45,7 @@ export function openHashLane(size: number | undefined, thread: boolean): HashLan
 
 class InlineLane implements HashLane {
   readonly apart = false;
-  readonly slotLen = INLINE_SLOT_LEN;
-  readonly slots: readonly Slot[] = emptySlots(INLINE_SLOTS, INLINE_SLOT_LEN);
+  readonly slots: readonly Slot[] = emptySlots(INLINE_SLOTS);
   private readonly hasher = new PieceHasher();
 
   get size(): number {
@@ -76,8 +67,8 @@ class InlineLane implements HashLane {
 }
 
 /**
- * The thread, as text: a file of its own would have another name before and after compilation. Each message is a slot's octets,
- * which come back with the digests of their pieces; `null` asks for the digest of all.
+ * The thread, as text: a file of its own would have another name before and after compilation. Each message is a piece, which
+ * comes back with its digest; `null` asks for the digest of all.
  */
 const THREAD = `
 const { createHash, hash } = require("node:crypto");
@@ -85,21 +76,17 @@ const { parentPort } = require("node:worker_threads");
 const whole = createHash("sha256");
 parentPort.on("message", (octets) => {
   if (octets === null) {
-    parentPort.postMessage({ digests: whole.digest() });
+    parentPort.postMessage({ digest: whole.digest() });
     return;
   }
   whole.update(octets);
-  const digests = [];
-  for (let at = 0; at < octets.length; at += ${PIECE_LEN}) {
-    digests.push(hash("sha256", octets.subarray(at, at + ${PIECE_LEN}), "buffer"));
-  }
-  parentPort.postMessage({ digests: Buffer.concat(digests), octets }, [octets.buffer]);
+  parentPort.postMessage({ digest: hash("sha256", octets, "buffer"), octets }, [octets.buffer]);
 });
 `;
 
 interface Answer {
-  readonly digests: Uint8Array;
-  /** What the digests are of: its memory is ours again. */
+  readonly digest: Uint8Array;
+  /** What it is of: its memory is ours again. */
   readonly octets?: Uint8Array<ArrayBuffer>;
 }
 
@@ -115,8 +102,7 @@ interface Asked {
  */
 class ThreadLane implements HashLane {
   readonly apart = true;
-  readonly slotLen = THREAD_SLOT_LEN;
-  readonly slots: readonly Slot[] = emptySlots(THREAD_SLOTS, THREAD_SLOT_LEN);
+  readonly slots: readonly Slot[] = emptySlots(THREAD_SLOTS);
   size = 0;
   private readonly worker = new Worker(THREAD, {
     eval: true,
@@ -140,14 +126,14 @@ class ThreadLane implements HashLane {
     this.size += len;
     const answer = written.then(() => this.ask(slot.octets.subarray(0, len)));
     this.last = answer;
-    const { digests, octets } = await answer;
-    this.pieces.push(digests);
+    const { digest, octets } = await answer;
+    this.pieces.push(digest);
     if (octets) slot.octets = new Uint8Array(octets.buffer);
   }
 
   async finish(): Promise<BlobRecord> {
     await this.last;
-    const { digests: whole } = await this.ask(null);
+    const { digest: whole } = await this.ask(null);
     this.close();
     return {
       digest: Buffer.from(whole).toString("hex"),
@@ -177,9 +163,9 @@ class ThreadLane implements HashLane {
   }
 }
 
-function emptySlots(count: number, len: number): readonly Slot[] {
+function emptySlots(count: number): readonly Slot[] {
   return Array.from({ length: count }, () => ({
-    octets: new Uint8Array(len),
+    octets: new Uint8Array(PIECE_LEN),
     busy: Promise.resolve(),
   }));
 }

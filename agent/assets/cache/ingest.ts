@@ -7,7 +7,7 @@ import type { ObjectVersion } from "../stores/source.ts";
 import type { Ingest, Received } from "./cache.ts";
 import { type HashLane, openHashLane, type Slot } from "./hash-lane.ts";
 import type { Layout } from "./layout.ts";
-import { readFully } from "./pieces.ts";
+import { PIECE_LEN, readFully } from "./pieces.ts";
 import type { BlobRecord } from "./records.ts";
 import type { CacheTables, IngestRecord } from "./tables.ts";
 
@@ -109,13 +109,12 @@ export class FileIngest implements Ingest {
     this.mustBeOpen();
     if (!this.record) throw new Error("write before restart");
     let from = 0;
-    const { slotLen } = this.lane;
     while (from < octets.length) {
-      const len = Math.min(slotLen - this.filled, octets.length - from);
+      const len = Math.min(PIECE_LEN - this.filled, octets.length - from);
       this.filling.octets.set(octets.subarray(from, from + len), this.filled);
       this.filled += len;
       from += len;
-      if (this.filled === slotLen) await this.flushSlot();
+      if (this.filled === PIECE_LEN) await this.flushSlot();
     }
     if (this.failure) throw this.failure;
   }
@@ -251,12 +250,11 @@ export class FileIngest implements Ingest {
         size = record.synced;
         await handle.truncate(size);
       }
-      const { slotLen } = this.lane;
-      for (let at = 0; at < size; at += slotLen) {
-        const octets = this.filling.octets.subarray(0, Math.min(slotLen, size - at));
+      for (let at = 0; at < size; at += PIECE_LEN) {
+        const octets = this.filling.octets.subarray(0, Math.min(PIECE_LEN, size - at));
         if (!(await readFully(handle, octets, at))) break;
-        if (octets.length === slotLen) {
-          await this.lane.take(this.filling, slotLen, Promise.resolve());
+        if (octets.length === PIECE_LEN) {
+          await this.lane.take(this.filling, PIECE_LEN, Promise.resolve());
         } else {
           this.filled = octets.length;
           this.filed = octets.length;

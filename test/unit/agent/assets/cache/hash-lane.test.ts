@@ -27,8 +27,8 @@ function lane(size: number, thread: boolean): HashLane {
 
 async function digested(to: HashLane): Promise<BlobRecord> {
   let slot = 0;
-  for (let at = 0; at < OCTETS.length; at += to.slotLen) {
-    const octets = OCTETS.subarray(at, at + to.slotLen);
+  for (let at = 0; at < OCTETS.length; at += PIECE_LEN) {
+    const octets = OCTETS.subarray(at, at + PIECE_LEN);
     const next = to.slots[slot++ % to.slots.length];
     if (!next) throw new Error("no slot");
     await next.busy;
@@ -69,10 +69,10 @@ describe("hash lane", () => {
         write = resolve;
       });
       const taken = to.take(slot, octets.length, written);
-      expect([to.size, octets.length, octets.at(-1)]).toEqual([to.slotLen, to.slotLen, 7]);
+      expect([to.size, octets.length, octets.at(-1)]).toEqual([PIECE_LEN, PIECE_LEN, 7]);
       write();
       await taken;
-      expect(slot.octets.length).toBe(to.slotLen);
+      expect(slot.octets.length).toBe(PIECE_LEN);
       const failed = to.take(slot, 1, Promise.reject(new Error("disk")));
       await expect(failed).rejects.toThrow("disk");
     },
