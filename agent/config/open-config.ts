@@ -230,8 +230,8 @@ export class KeptConfig implements ConfigKeeper {
     const { serial, turn } = record;
     const probation = { serial, kind, lengthMs, tries: 1 };
     const highest = Math.max(head.highest, serial);
-    // One that nobody had confirmed is no place to go back to.
-    const previous = head.probation ? head.previous : head.current;
+    // One that was pushed and nobody had confirmed is no place to go back to; one that was found needs nobody.
+    const previous = head.probation?.kind === "push" ? head.previous : head.current;
     const records = this.leaving(head, previous, `serial ${serial} took its place`);
     try {
       const next = { current: serial, previous, highest, turn, probation };

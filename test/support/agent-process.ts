@@ -13,6 +13,7 @@ export const MAIN: string = fileURLToPath(new URL("../../dist/agent/main.js", im
 /** A `pilotlight` that runs in a namespace: its journal, what it logs, and how it ended. */
 export class AgentProcess {
   readonly journal: JournalEntry[] = [];
+  stdout = "";
   stderr = "";
   /** Undefined while it runs; a signal counts as -1. */
   status: number | undefined;
@@ -99,7 +100,10 @@ export class AgentProcess {
   private take(text: string): void {
     const lines = (this.line + text).split("\n");
     this.line = lines.pop() ?? "";
-    for (const line of lines) this.journal.push(JSON.parse(line) as JournalEntry);
+    this.stdout += lines.map((line) => `${line}\n`).join("");
+    for (const line of lines) {
+      if (line.startsWith("{")) this.journal.push(JSON.parse(line) as JournalEntry);
+    }
   }
 }
 

@@ -40,6 +40,7 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
   private readonly refresher: Refresher;
   private assets = new Map<string, KeptAsset>();
   private readonly origins = new Map<string, Origin>();
+  private readonly opened = new WeakMap<KeptAsset, readonly Source[]>();
   private readonly originOf = new Map<KeptAsset, Origin>();
   private readonly bySource = new Map<string, Set<Origin>>();
   private readonly whole = new Set<string>();
@@ -194,6 +195,10 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
 
   // What assets and origins ask of their keeper.
 
+  sourceIds(asset: KeptAsset): ReadonlySet<string> {
+    return new Set(this.sourcesOf(asset).map(({ id }) => id));
+  }
+
   want(asset: KeptAsset): void {
     // A draft's assets are not fetched yet, those of an earlier site no longer.
     if (!this.stopped && this.assets.get(asset.name) === asset)
@@ -286,7 +291,7 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
     const known = this.originOf.get(asset);
     if (known) return known;
     const { spec } = asset;
-    const sources = this.open(spec);
+    const sources = this.sourcesOf(asset);
     // The source's whole description: an origin with other credentials is another one.
     const key = JSON.stringify([sources[0]?.id, spec.sources[0], spec.sha256, spec.checksums]);
     let origin = this.origins.get(key);
@@ -306,6 +311,12 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
     return origin;
   }
 
+  private sourcesOf(asset: KeptAsset): readonly Source[] {
+    const sources = this.opened.get(asset) ?? this.open(asset.spec);
+    this.opened.set(asset, sources);
+    return sources;
+  }
+
   private open(spec: AssetSpec): readonly Source[] {
     return spec.sources.map((s) => {
       try {
@@ -320,6 +331,11 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
   private scheduleRefresh(asset: KeptAsset, origin: Origin, sources: readonly Source[]): void {
     const { refreshMs } = asset.spec;
     const random = this.o.random();
+    if (!asset.isFromHere && !asset.needs) {
+      // The site names other places than those that what is served came from.
+      this.refresher.schedule(origin, refreshMs, random * LOCAL_MS);
+      return;
+    }
     if (refreshMs === 0) {
       // They are watched from now on, but may have changed while nobody watched.
       if (sources.some((s) => s.local) && !asset.needs) {

@@ -19,6 +19,8 @@ export interface AssetHost {
   /** Blobs that were found damaged and are on their way out of the cache. */
   readonly condemned: ReadonlySet<string>;
   readonly stopped: boolean;
+  /** `Source.id` of all places that a site names for an asset. */
+  sourceIds(asset: KeptAsset): ReadonlySet<string>;
   want(asset: KeptAsset): void;
   phase(asset: KeptAsset): JobPhase;
   /** In words, what is being done for an asset that waits. */
@@ -66,6 +68,7 @@ export class KeptAsset implements Slot {
   private next: VersionRecord | undefined;
   /** The version that was served and is damaged; `fallback`: it could not be had again, so another one may do. */
   private repair: { readonly version: VersionRecord; fallback: boolean } | undefined;
+  private ids: ReadonlySet<string> | undefined;
   private waiting: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
   constructor(spec: AssetSpec, host: AssetHost) {
@@ -137,13 +140,13 @@ export class KeptAsset implements Slot {
 
   /** The same without regard to repairs. */
   get ruled(): string | undefined {
-    return demandedDigest(this.spec, this.record, this.published);
+    return demandedDigest(this.spec, this.binding(this.record), this.published);
   }
 
   /** Why octets may not be served as this asset; undefined when they may. */
   refusal(sourceDigest: string): string | undefined {
     if (this.repair?.version.sourceDigest === sourceDigest) return undefined;
-    return refusal(this.spec, this.record, this.published, sourceDigest);
+    return refusal(this.spec, this.binding(this.record), this.published, sourceDigest);
   }
 
   /** What was made of a source before, if its octets are there. */
@@ -160,7 +163,7 @@ export class KeptAsset implements Slot {
     this.known = await cache.update(this.name, (before) => {
       const record = withVersion(
         this.spec,
-        before,
+        this.binding(before),
         versionOf(this.spec, got, made, nowMs, before),
         versions,
       );
@@ -262,6 +265,30 @@ export class KeptAsset implements Slot {
     this.reconsider();
   }
 
+  /** Whether what is kept came from where the site says now: else its places are to be asked soon. */
+  get isFromHere(): boolean {
+    const versions = this.record?.versions ?? [];
+    return versions.length === 0 || versions.some((v) => this.isOurs(v.sourceId));
+  }
+
+  private isOurs(sourceId: string): boolean {
+    this.ids ??= this.host.sourceIds(this);
+    return this.ids.has(sourceId) || !ofStore(sourceId);
+  }
+
+  /**
+   * The record as this site has it: what was first fetched from places that the site does not name any more binds nobody, since
+   * whoever wrote other places there wants what they have.
+   */
+  private binding<R extends AssetRecord | undefined>(record: R): R {
+    const first = record?.firstSourceDigest;
+    if (!record || first === undefined) return record;
+    const from = record.versions.filter((v) => v.sourceDigest === first);
+    if (from.length === 0 || from.some((v) => this.isOurs(v.sourceId))) return record;
+    const { firstSourceDigest: _, ...rest } = record;
+    return rest as R;
+  }
+
   private usable(version: VersionRecord): boolean {
     const { digest } = version;
     return !this.host.condemned.has(digest) && this.host.o.cache.blob(digest) !== undefined;
@@ -269,7 +296,9 @@ export class KeptAsset implements Slot {
 
   private choose(record: AssetRecord): VersionRecord | undefined {
     const { spec, published, repair } = this;
-    const chosen = chooseVersion({ spec, record, published, usable: (v) => this.usable(v) });
+    const bound = this.binding(record);
+    const usable = (v: VersionRecord): boolean => this.usable(v);
+    const chosen = chooseVersion({ spec, record: bound, published, usable });
     // While a damaged version is fetched again nothing older takes its place.
     const held = repair && !repair.fallback && chosen?.digest !== repair.version.digest;
     return held ? undefined : chosen;
@@ -321,4 +350,9 @@ function summary(r: AssetRecord | undefined): string {
   if (!r) return "";
   const versions = r.versions.map((v) => `${v.digest} ${v.sourceDigest} ${v.treatment}`);
   return [r.current, r.held, r.firstSourceDigest, ...versions].join("\n");
+}
+
+/** Whether a version came from a place that a site names, and was not put into the cache by hand. */
+function ofStore(sourceId: string): boolean {
+  return /^(?:http|s3|oci|file|folder)[ :]/.test(sourceId);
 }

@@ -155,7 +155,7 @@ export function blankAgent(lan: RackLan, n: number, name: string, state: string)
 export async function claimCode(agent: AgentProcess): Promise<string> {
   return until(
     () => `a claim code: ${agent.stderr}`,
-    () => /\b[A-Z2-7]{4}(?:-[A-Z2-7]{4}){3}\b/i.exec(agent.stderr)?.[0],
+    () => /claim code (\S+):/.exec(agent.stderr)?.[1],
   );
 }
 
@@ -181,6 +181,7 @@ export class Store {
   }
 
   async close(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const closed = once(this.child, "close");
     this.child.kill("SIGKILL");
     await closed;

@@ -140,4 +140,23 @@ describe("another site", () => {
     expect(rig.keeper.uses("a")).toBe(false);
     expect(store.opens).toEqual([0]);
   });
+
+  it("that names another place for an asset gets what is there, although what was there first was another", async () => {
+    const rig = new Rig();
+    rig.source("http one", OCTETS);
+    rig.source("http two", OTHER);
+    await rig.served(rig.slot("kernel", ["http one"]));
+    const spec = rig.spec("kernel", ["http two"]);
+    const draft = rig.keeper.draft();
+    const slot = draft.slot(spec);
+    rig.keeper.adopt(draft, site(spec));
+    // Until it is here, what was served is served on.
+    expect(await rig.served(slot)).toEqual(OCTETS);
+    await rig.keeper.prefetch([spec]);
+    for (let i = 0; i < 20 && (await rig.served(slot))[1] !== OTHER[1]; i++) {
+      rig.clock.advance(5_000);
+      await settle();
+    }
+    expect(await rig.served(slot)).toEqual(OTHER);
+  });
 });
