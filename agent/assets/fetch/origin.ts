@@ -198,6 +198,8 @@ export class Origin implements Job {
       const answer = await this.ask(newest, signal);
       this.stale = undefined;
       const { source } = answer;
+      // What another place said of other octets says nothing about these.
+      if (this.assets.some((a) => !a.isFromHere)) return [source];
       if (this.assets.some((a) => this.judge(a, answer, newest) === "changed")) return [source];
       for (const a of this.assets) {
         if (this.judge(a, answer, newest) === "same") await a.confirm(source.id);

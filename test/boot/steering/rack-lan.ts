@@ -142,12 +142,12 @@ export function machineWire(agent: number): string {
   return `machine${agent}`;
 }
 
-/** A flashed-blank agent: it was given nothing but its name and the interface that it is steered over. */
+/** A flashed-blank agent: it was given nothing but its name. */
 export function blankAgent(lan: RackLan, n: number, name: string, state: string): AgentProcess {
   return AgentProcess.start(agentOf(lan, n), [
     "serve",
     "--json",
-    ...["--name", name, "--management", LAN.interface, "--state", state],
+    ...["--name", name, "--state", state],
   ]);
 }
 
