@@ -333,8 +333,7 @@ export class AssetKeeper implements Assets, AssetHost, OriginHost {
     const random = this.o.random();
     if (!asset.isFromHere && !asset.needs) {
       // The site names other places than those that what is served came from.
-      this.refresher.schedule(origin, refreshMs, random * LOCAL_MS);
-      return;
+      this.fetcher.renew(origin);
     }
     if (refreshMs === 0) {
       // They are watched from now on, but may have changed while nobody watched.

@@ -73,7 +73,7 @@ export class Origin implements Job {
     try {
       const needy = this.assets.filter((a) => a.needs);
       if (needy.length > 0) await this.fill(needy, signal, moved);
-      else if (this.host.o.bootsRunning()) this.host.postpone(this);
+      else if (this.mayWait && this.host.o.bootsRunning()) this.host.postpone(this);
       else await this.refresh(signal, moved);
       this.lastFailure = "";
     } catch (error) {
@@ -83,6 +83,11 @@ export class Origin implements Job {
       this.progress = undefined;
       this.inUse = undefined;
     }
+  }
+
+  /** Whether all that is served came from where the site says. */
+  private get mayWait(): boolean {
+    return this.assets.every((a) => a.isFromHere);
   }
 
   turned(): void {
@@ -199,8 +204,8 @@ export class Origin implements Job {
       this.stale = undefined;
       const { source } = answer;
       // What another place said of other octets says nothing about these.
-      if (this.assets.some((a) => !a.isFromHere)) return [source];
-      if (this.assets.some((a) => this.judge(a, answer, newest) === "changed")) return [source];
+      if (!this.mayWait || this.assets.some((a) => this.judge(a, answer, newest) === "changed"))
+        return [source];
       for (const a of this.assets) {
         if (this.judge(a, answer, newest) === "same") await a.confirm(source.id);
       }
@@ -220,7 +225,7 @@ export class Origin implements Job {
     return local ? [local, ...ordered] : ordered;
   }
 
-  /** A place on this host that has it; what cannot be read there is journalled, and leaves the stores. */
+  /** A place on this host that has it. What cannot be read there leaves the stores. */
   private atHome(): Source | undefined {
     try {
       for (const asset of this.assets) {
