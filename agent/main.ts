@@ -5,6 +5,7 @@ import { cacheCommand } from "./cli/cache/command.ts";
 import { checkCommand } from "./cli/check.ts";
 import { decodeCommand } from "./cli/decode.ts";
 import type { CommandHost } from "./cli/host.ts";
+import { importCommand } from "./cli/import/command.ts";
 import { labCommand } from "./cli/lab/command.ts";
 import { replayCommand } from "./cli/replay.ts";
 import { serveCommand } from "./cli/serve.ts";
@@ -43,6 +44,7 @@ const program = new Command("pilotlight")
   .addCommand(serveCommand(host))
   .addCommand(checkCommand(host))
   .addCommand(cacheCommand(host))
+  .addCommand(importCommand(host))
   .addCommand(simCommand(host))
   .addCommand(labCommand(host))
   .addCommand(decodeCommand(host))

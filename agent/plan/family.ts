@@ -65,6 +65,11 @@ export function recogniseDhcp(e: DhcpEvidence): Recognition {
   return { family: "unknown", why: vendor ? `vendor class ${vendor}` : "names no class" };
 }
 
+/** The family of an architecture of option 93. */
+export function architectureFamily(architecture: number): Family | undefined {
+  return ARCHITECTURES.get(architecture);
+}
+
 /** "PXEClient:Arch:00007:UNDI:003016" when option 93 is missing. */
 function architectureOf(vendorClass: string): Family | undefined {
   const match = /:Arch:(\d{5})/.exec(vendorClass);
