@@ -62,7 +62,7 @@ function profileOf(
   const [, , path = `/${machine}`] = /^([^:]*):(.*)$/.exec(params.get("root") ?? "") ?? [];
   const bootparams = new Map<string, string>();
   for (const [key, value] of params) {
-    if (key !== "root") bootparams.set(key, valueOf(value, draft, file, line));
+    if (key !== "root") bootparams.set(key, parameterOf(value, draft, file, line));
   }
   for (const [name, profile] of draft.profiles) {
     const same = profile.bsd?.root === path && sameMap(profile.bsd.bootparams, bootparams);
@@ -75,7 +75,7 @@ function profileOf(
 }
 
 /** A server is written as its address, since the site does not know its name; one that no hosts file has is taken for us. */
-function valueOf(value: string, draft: Draft, file: string, line: number): string {
+function parameterOf(value: string, draft: Draft, file: string, line: number): string {
   const [, server = "", path = value] = /^([^:]+):(.*)$/.exec(value) ?? [];
   if (server === "") return value;
   const address =
