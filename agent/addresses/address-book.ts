@@ -1,17 +1,16 @@
 import { type Ipv4, sameNetwork } from "../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { Site, Subnet } from "../site/site.ts";
-import type { Database } from "../state/database.ts";
 import { type Client, clientOf, FOREVER, type Lease } from "./lease.ts";
 import { type Choice, LeaseBook } from "./lease-book.ts";
-import { LeaseClock } from "./lease-clock.ts";
-import { LeaseStore } from "./lease-store.ts";
+import { type ClockMark, LeaseClock } from "./lease-clock.ts";
+import type { LeaseKeeping } from "./lease-store.ts";
 import { Pool } from "./pool.ts";
 
 /** What the address book of a site is opened with. */
 export interface AddressBookInput {
   readonly site: Site;
-  readonly database: Database;
+  readonly leases: LeaseKeeping;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
   /** Of the host's clock since 1970, undefined while it cannot be right. */
@@ -27,18 +26,18 @@ export class AddressBook {
   private readonly site: Site;
   private readonly books = new Map<Subnet, LeaseBook>();
   private readonly clock: LeaseClock;
-  private readonly store: LeaseStore;
+  private readonly store: LeaseKeeping;
   private readonly wallMs: () => number | undefined;
 
   /** Takes up the leases of the last run. Throws E_STATE. */
   constructor(input: AddressBookInput) {
-    const { site, database } = input;
+    const { site } = input;
     this.site = site;
     this.subnets = site.network.subnets;
     this.wallMs = input.wallMs;
-    const { leases, mark } = LeaseStore.read(database);
+    this.store = input.leases;
+    const { leases, mark } = this.store.read();
     this.clock = new LeaseClock(mark, input.now, input.wallMs);
-    this.store = new LeaseStore(database, () => this.clock.mark());
     for (const subnet of this.subnets) this.books.set(subnet, this.openBook(subnet));
     for (const lease of leases) this.restore(lease);
   }
@@ -102,7 +101,7 @@ export class AddressBook {
   ): Promise<void> {
     const endsS = lengthS === FOREVER ? FOREVER : this.clock.seconds() + lengthS;
     this.book(subnet).bind(client, address, endsS, hostname, this.wallMs() ?? 0);
-    return this.store.durable();
+    return this.store.durable(this.mark);
   }
 
   release(subnet: Subnet, client: Client, address: Ipv4): boolean {
@@ -140,8 +139,10 @@ export class AddressBook {
 
   /** Writes what is left. The database stays open. */
   close(): Promise<void> {
-    return this.store.close();
+    return this.store.close(this.mark);
   }
+
+  private readonly mark = (): ClockMark => this.clock.mark();
 
   private openBook(subnet: Subnet): LeaseBook {
     const { machineByMac, machineByIp, network } = this.site;

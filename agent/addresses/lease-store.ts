@@ -29,6 +29,38 @@ export interface KeptLeases {
   readonly mark: ClockMark | undefined;
 }
 
+/** Where leases are kept. */
+export interface LeaseKeeping {
+  read(): KeptLeases;
+  /** A lease changed, or is no more. `spareS`: for how much longer than promised it is kept. */
+  changed(address: Ipv4, lease: Lease | undefined, spareS: LeaseSeconds): void;
+  /** Resolves when every lease that was bound so far is durable. `mark`: of the lease clock when it is written. */
+  durable(mark: () => ClockMark): Promise<void>;
+  /** Writes what is left. */
+  close(mark: () => ClockMark): Promise<void>;
+  /** Batches written so far. */
+  readonly batches: number;
+}
+
+/** Forgets everything with the process: for replays, which promise nothing to anybody. */
+export class ForgottenLeases implements LeaseKeeping {
+  readonly batches: number = 0;
+
+  read(): KeptLeases {
+    return { leases: [], mark: undefined };
+  }
+
+  changed(): void {}
+
+  durable(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
 /**
  * Leases on disk. A lease that is `durable` is not lost, whatever happens to the power.
  *
@@ -37,36 +69,30 @@ export interface KeptLeases {
  * promised, so that most renewals have been promised already; and what nobody was promised (a lease that was given back)
  * waits for the next batch, or for the end.
  */
-export class LeaseStore {
-  /** Batches written so far. */
+export class LeaseStore implements LeaseKeeping {
   batches = 0;
   private readonly database: Database;
   private readonly leases: Table<LeaseRecord>;
   private readonly clock: Table<ClockMark>;
-  private readonly mark: () => ClockMark;
   private pending = new Map<Ipv4, LeaseRecord | undefined>();
   /** What is being written. */
   private flying: ReadonlyMap<Ipv4, LeaseRecord | undefined> = new Map();
   private urgent = false;
   private writing: Promise<void> | undefined;
 
-  /** `mark`: of the lease clock, now. */
-  constructor(database: Database, mark: () => ClockMark) {
+  constructor(database: Database) {
     this.database = database;
     this.leases = database.table<LeaseRecord>(LEASES_TABLE);
     this.clock = database.table<ClockMark>(CLOCK_TABLE);
-    this.mark = mark;
   }
 
-  static read(database: Database): KeptLeases {
+  /** Throws E_STATE. */
+  read(): KeptLeases {
     const leases: Lease[] = [];
-    for (const { value } of database.table<LeaseRecord>(LEASES_TABLE).getRange()) {
-      leases.push(leaseOf(value));
-    }
-    return { leases, mark: database.table<ClockMark>(CLOCK_TABLE).get(CLOCK_KEY) };
+    for (const { value } of this.leases.getRange()) leases.push(leaseOf(value));
+    return { leases, mark: this.clock.get(CLOCK_KEY) };
   }
 
-  /** A lease changed, or is no more. `spareS`: for how much longer than promised it is kept. */
   changed(address: Ipv4, lease: Lease | undefined, spareS: LeaseSeconds): void {
     if (!lease || lease.state === "offered") {
       this.pending.set(address, undefined);
@@ -77,16 +103,15 @@ export class LeaseStore {
     if (lease.state === "bound") this.urgent = true;
   }
 
-  /** Resolves when every lease that was bound so far is durable. Rejects with E_STATE when the disk does not take it. */
-  async durable(): Promise<void> {
+  /** Rejects with E_STATE when the disk does not take it. */
+  async durable(mark: () => ClockMark): Promise<void> {
     // What is being written now does not hold what came after it began.
-    while (this.urgent || this.writing) await this.write();
+    while (this.urgent || this.writing) await this.write(mark);
   }
 
-  /** Writes what is left. */
-  async close(): Promise<void> {
+  async close(mark: () => ClockMark): Promise<void> {
     if (this.pending.size > 0) this.urgent = true;
-    await this.durable();
+    await this.durable(mark);
   }
 
   /** Whether what is on disk, or on its way, allows for this lease already. */
@@ -99,21 +124,21 @@ export class LeaseStore {
     return kept.endsS === FOREVER_S || kept.endsS >= lease.endsS;
   }
 
-  private write(): Promise<void> {
-    this.writing ??= this.writeBatch().finally(() => {
+  private write(mark: () => ClockMark): Promise<void> {
+    this.writing ??= this.writeBatch(mark).finally(() => {
       this.writing = undefined;
     });
     return this.writing;
   }
 
-  private async writeBatch(): Promise<void> {
+  private async writeBatch(mark: () => ClockMark): Promise<void> {
     // Whatever else arrives in this turn of the event loop belongs to the same batch.
     await Promise.resolve();
     const batch = this.pending;
     this.pending = new Map();
     this.flying = batch;
     this.urgent = false;
-    const mark = this.mark();
+    const now = mark();
     try {
       await this.database.transaction(() => {
         for (const [address, record] of batch) {
@@ -121,7 +146,7 @@ export class LeaseStore {
           if (record) this.leases.putSync(key, record);
           else this.leases.removeSync(key);
         }
-        this.clock.putSync(CLOCK_KEY, mark);
+        this.clock.putSync(CLOCK_KEY, now);
       });
       this.batches += 1;
     } catch (error) {

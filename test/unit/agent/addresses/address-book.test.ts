@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { AddressBook } from "../../../../agent/addresses/address-book.ts";
 import { FOREVER } from "../../../../agent/addresses/lease.ts";
+import { LeaseStore } from "../../../../agent/addresses/lease-store.ts";
 import { parseSite } from "../../../../agent/site/load.ts";
 import type { Site } from "../../../../agent/site/site.ts";
 import { type Database, openDatabase } from "../../../../agent/state/database.ts";
@@ -46,7 +47,7 @@ function open(dir: string, site: Site = SITE): Open {
   const database = openDatabase({ dir });
   const book = new AddressBook({
     site,
-    database,
+    leases: new LeaseStore(database),
     now: () => time.monoMs,
     wallMs: () => time.wallMs,
   });

@@ -3,6 +3,7 @@
 // Gives addresses to one made-up machine after the other and says so once each is durable: "bound MAC ADDRESS". First it says
 // what it has of the runs before: "kept MAC ADDRESS" for each lease, "count N". Ends when it is killed.
 import { AddressBook } from "../../../../dist/agent/addresses/address-book.js";
+import { LeaseStore } from "../../../../dist/agent/addresses/lease-store.js";
 import { parseSite } from "../../../../dist/agent/site/load.js";
 import { openDatabase } from "../../../../dist/agent/state/database.js";
 import { formatIpv4 } from "../../../../dist/protocols/wire/ipv4-address.js";
@@ -13,7 +14,7 @@ const { site } = parseSite(text, "/s.yaml");
 const database = openDatabase({ dir });
 const book = new AddressBook({
   site,
-  database,
+  leases: new LeaseStore(database),
   now: () => performance.now(),
   wallMs: () => Date.now(),
 });
