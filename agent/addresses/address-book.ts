@@ -78,6 +78,17 @@ export class AddressBook {
     return lease?.key === client.key && lease.state === "bound";
   }
 
+  /** Whether this client has a reservation or a lease there, which may be over. */
+  known(subnet: Subnet, client: Client): boolean {
+    const book = this.book(subnet);
+    return book.reservationOf(client) !== undefined || book.of(client)?.state === "bound";
+  }
+
+  /** The address that the site reserves for this client there. */
+  reservationOf(subnet: Subnet, client: Client): Ipv4 | undefined {
+    return this.book(subnet).reservationOf(client);
+  }
+
   /** Whether a lease runs. */
   runs(lease: Lease): boolean {
     return lease.state === "bound" && lease.endsS > this.clock.seconds();

@@ -62,6 +62,11 @@ export class LeaseBook {
     return this.leases.get(address);
   }
 
+  /** The address that the site reserves for a client in this subnet. */
+  reservationOf(client: Client): Ipv4 | undefined {
+    return this.o.reservation(client);
+  }
+
   /** What this client has or had; the lease may be over. */
   of(client: Client): Lease | undefined {
     const address = this.byKey.get(client.key);
