@@ -1,4 +1,5 @@
 import type { Family } from "../site/families.ts";
+import { architectureFamily, architectureOfClass } from "./architectures.ts";
 
 /** What a BOOTP or DHCP request tells about who sent it. Texts are as sent; -1 and undefined: not there. */
 export interface DhcpEvidence {
@@ -23,18 +24,8 @@ export interface Recognition {
   readonly why: string;
 }
 
-/** Architectures of option 93 (IANA, and EDK2's Dhcp.h) to families; 9 is EBC, which RFC 4578's text swaps with x64. */
-const ARCHITECTURES: ReadonlyMap<number, Family> = new Map([
-  [0, "pxe-bios"],
-  [6, "uefi-ia32"],
-  [7, "uefi-x64"],
-  [9, "uefi-x64"],
-  [10, "uefi-arm32"],
-  [11, "uefi-arm64"],
-  [16, "uefi-http-x64"],
-  [19, "uefi-http-arm64"],
-]);
-
+/** Option 93 of s390-ccw, which names no class. */
+const S390_BASIC = 31;
 const ROOT_PATH = 17;
 const NIS_DOMAIN = 40;
 
@@ -54,24 +45,15 @@ export function recogniseDhcp(e: DhcpEvidence): Recognition {
   }
   if (/^SUNW[.,]/.test(vendor)) return { family: "openfirmware", why: `vendor class ${vendor}` };
   if (vendor.startsWith("HTTPClient") || vendor.startsWith("PXEClient")) {
-    const family = ARCHITECTURES.get(e.architecture) ?? architectureOf(vendor);
+    const family =
+      architectureFamily(e.architecture) ?? architectureFamily(architectureOfClass(vendor) ?? -1);
     if (family) return { family, why: `vendor class ${vendor}` };
   }
+  if (e.architecture === S390_BASIC) return { family: "s390", why: "architecture 31, s390" };
   if (e.bootp && !e.cookie) return { family: "slof", why: "BOOTP without a magic cookie" };
   // The kernel's ip= (net/ipv4/ipconfig.c) asks for a NIS domain beside the root path, and names no class.
   if (vendor === "" && e.asks(ROOT_PATH) && e.asks(NIS_DOMAIN)) {
     return { family: "linux-kernel", why: "asks for options 17 and 40 and names no class" };
   }
   return { family: "unknown", why: vendor ? `vendor class ${vendor}` : "names no class" };
-}
-
-/** The family of an architecture of option 93. */
-export function architectureFamily(architecture: number): Family | undefined {
-  return ARCHITECTURES.get(architecture);
-}
-
-/** "PXEClient:Arch:00007:UNDI:003016" when option 93 is missing. */
-function architectureOf(vendorClass: string): Family | undefined {
-  const match = /:Arch:(\d{5})/.exec(vendorClass);
-  return match ? ARCHITECTURES.get(Number(match[1])) : undefined;
 }

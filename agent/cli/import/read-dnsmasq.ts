@@ -1,6 +1,6 @@
 import { formatIpv4, maskOf, parseIpv4 } from "../../../protocols/wire/ipv4-address.ts";
 import { formatMac, parseMac } from "../../../protocols/wire/mac-address.ts";
-import { architectureFamily } from "../../plan/family.ts";
+import { architectureFamily, architectureOfClass } from "../../plan/architectures.ts";
 import type { Family } from "../../site/families.ts";
 import type { Draft, DraftSubnet } from "./draft.ts";
 import { leaseText } from "./lease-text.ts";
@@ -165,8 +165,7 @@ function meaning(key: string, words: readonly string[]): Family | typeof IPXE | 
   if (key === "dhcp-match" && (what === "option:client-arch" || what === "93")) {
     return architectureFamily(Number(value));
   }
-  const [, arch] = /Arch:(\d{5})/.exec(what) ?? [];
-  return arch === undefined ? undefined : architectureFamily(Number(arch));
+  return architectureFamily(architectureOfClass(`:${what}`) ?? -1);
 }
 
 function applyOptions(subnet: DraftSubnet, r: Reading): void {
