@@ -1,5 +1,7 @@
+import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { Family } from "../site/families.ts";
 import { architectureFamily, architectureOfClass } from "./architectures.ts";
+import { type RaspberryPi, raspberryPiOf } from "./raspberry-pi.ts";
 
 /** What a BOOTP or DHCP request tells about who sent it. Texts are as sent; -1 and undefined: not there. */
 export interface DhcpEvidence {
@@ -14,6 +16,10 @@ export interface DhcpEvidence {
   readonly bootp: boolean;
   /** The options area begins with the magic cookie. */
   readonly cookie: boolean;
+  /** Of the card that asks. */
+  readonly mac: MacText;
+  /** Option 97, its type octet first; empty: none. */
+  readonly identifier: Uint8Array;
   /** The codes of option 55, or in BOOTP the codes that were sent empty to ask for them. */
   readonly asks: (code: number) => boolean;
 }
@@ -22,6 +28,10 @@ export interface DhcpEvidence {
 export interface Recognition {
   readonly family: Family;
   readonly why: string;
+  /** Nothing in the message says who it is. */
+  readonly bare?: boolean;
+  /** Which boot program of a Raspberry Pi it is. */
+  readonly pi?: RaspberryPi;
 }
 
 /** Option 93 of s390-ccw, which names no class. */
@@ -44,6 +54,11 @@ export function recogniseDhcp(e: DhcpEvidence): Recognition {
     return { family: "bsd-loader", why: `vendor class ${vendor}` };
   }
   if (/^SUNW[.,]/.test(vendor)) return { family: "openfirmware", why: `vendor class ${vendor}` };
+  const pi = raspberryPiOf({ ...e, vendorClass: vendor });
+  if (pi) {
+    const what = pi === "rom" ? "boot ROM" : "EEPROM";
+    return { family: "raspberry-pi", why: `${what} of a Raspberry Pi`, pi };
+  }
   if (vendor.startsWith("HTTPClient") || vendor.startsWith("PXEClient")) {
     const family =
       architectureFamily(e.architecture) ?? architectureFamily(architectureOfClass(vendor) ?? -1);
@@ -55,5 +70,6 @@ export function recogniseDhcp(e: DhcpEvidence): Recognition {
   if (vendor === "" && e.asks(ROOT_PATH) && e.asks(NIS_DOMAIN)) {
     return { family: "linux-kernel", why: "asks for options 17 and 40 and names no class" };
   }
-  return { family: "unknown", why: vendor ? `vendor class ${vendor}` : "names no class" };
+  if (vendor !== "") return { family: "unknown", why: `vendor class ${vendor}` };
+  return { family: "unknown", why: "names no class", bare: !e.bootp && e.architecture < 0 };
 }

@@ -48,6 +48,8 @@ describe("architectures", () => {
       ipxeOptions: false,
       bootp: false,
       cookie: true,
+      mac: "02:00:00:00:00:01",
+      identifier: new Uint8Array(),
     };
     expect(recogniseDhcp({ ...nothing, architecture: 31, asks: () => false }).family).toBe("s390");
   });
