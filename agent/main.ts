@@ -7,6 +7,7 @@ import { completeCommand, completionCommand } from "./cli/completion/command.ts"
 import { decodeCommand } from "./cli/decode.ts";
 import { discoverCommand } from "./cli/discover/command.ts";
 import type { CommandHost } from "./cli/host.ts";
+import { importCommand } from "./cli/import/command.ts";
 import { labCommand } from "./cli/lab/command.ts";
 import { replayCommand } from "./cli/replay.ts";
 import { serveCommand } from "./cli/serve.ts";
@@ -59,6 +60,7 @@ const program = new Command("pilotlight")
       return announcedPins(host.env);
     }),
   )
+  .addCommand(importCommand(host))
   .addCommand(simCommand(host))
   .addCommand(labCommand(host))
   .addCommand(decodeCommand(host))

@@ -1,4 +1,7 @@
+import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { Family } from "../site/families.ts";
+import { architectureFamily, architectureOfClass } from "./architectures.ts";
+import { type RaspberryPi, raspberryPiOf } from "./raspberry-pi.ts";
 
 /** What a BOOTP or DHCP request tells about who sent it. Texts are as sent; -1 and undefined: not there. */
 export interface DhcpEvidence {
@@ -13,6 +16,10 @@ export interface DhcpEvidence {
   readonly bootp: boolean;
   /** The options area begins with the magic cookie. */
   readonly cookie: boolean;
+  /** Of the card that asks. */
+  readonly mac: MacText;
+  /** Option 97, its type octet first; empty: none. */
+  readonly identifier: Uint8Array;
   /** The codes of option 55, or in BOOTP the codes that were sent empty to ask for them. */
   readonly asks: (code: number) => boolean;
 }
@@ -21,20 +28,14 @@ export interface DhcpEvidence {
 export interface Recognition {
   readonly family: Family;
   readonly why: string;
+  /** Nothing in the message says who it is. */
+  readonly bare?: boolean;
+  /** Which boot program of a Raspberry Pi it is. */
+  readonly pi?: RaspberryPi;
 }
 
-/** Architectures of option 93 (IANA, and EDK2's Dhcp.h) to families; 9 is EBC, which RFC 4578's text swaps with x64. */
-const ARCHITECTURES: ReadonlyMap<number, Family> = new Map([
-  [0, "pxe-bios"],
-  [6, "uefi-ia32"],
-  [7, "uefi-x64"],
-  [9, "uefi-x64"],
-  [10, "uefi-arm32"],
-  [11, "uefi-arm64"],
-  [16, "uefi-http-x64"],
-  [19, "uefi-http-arm64"],
-]);
-
+/** Option 93 of s390-ccw, which names no class. */
+const S390_BASIC = 31;
 const ROOT_PATH = 17;
 const NIS_DOMAIN = 40;
 
@@ -53,20 +54,22 @@ export function recogniseDhcp(e: DhcpEvidence): Recognition {
     return { family: "bsd-loader", why: `vendor class ${vendor}` };
   }
   if (/^SUNW[.,]/.test(vendor)) return { family: "openfirmware", why: `vendor class ${vendor}` };
+  const pi = raspberryPiOf({ ...e, vendorClass: vendor });
+  if (pi) {
+    const what = pi === "rom" ? "boot ROM" : "EEPROM";
+    return { family: "raspberry-pi", why: `${what} of a Raspberry Pi`, pi };
+  }
   if (vendor.startsWith("HTTPClient") || vendor.startsWith("PXEClient")) {
-    const family = ARCHITECTURES.get(e.architecture) ?? architectureOf(vendor);
+    const family =
+      architectureFamily(e.architecture) ?? architectureFamily(architectureOfClass(vendor) ?? -1);
     if (family) return { family, why: `vendor class ${vendor}` };
   }
+  if (e.architecture === S390_BASIC) return { family: "s390", why: "architecture 31, s390" };
   if (e.bootp && !e.cookie) return { family: "slof", why: "BOOTP without a magic cookie" };
   // The kernel's ip= (net/ipv4/ipconfig.c) asks for a NIS domain beside the root path, and names no class.
   if (vendor === "" && e.asks(ROOT_PATH) && e.asks(NIS_DOMAIN)) {
     return { family: "linux-kernel", why: "asks for options 17 and 40 and names no class" };
   }
-  return { family: "unknown", why: vendor ? `vendor class ${vendor}` : "names no class" };
-}
-
-/** "PXEClient:Arch:00007:UNDI:003016" when option 93 is missing. */
-function architectureOf(vendorClass: string): Family | undefined {
-  const match = /:Arch:(\d{5})/.exec(vendorClass);
-  return match ? ARCHITECTURES.get(Number(match[1])) : undefined;
+  if (vendor !== "") return { family: "unknown", why: `vendor class ${vendor}` };
+  return { family: "unknown", why: "names no class", bare: !e.bootp && e.architecture < 0 };
 }

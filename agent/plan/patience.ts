@@ -59,14 +59,22 @@ const TABLE: Readonly<Record<Family, Patience>> = {
   "uefi-x64": UEFI_PXE,
   "uefi-arm32": UEFI_PXE,
   "uefi-arm64": UEFI_PXE,
+  "uefi-riscv64": UEFI_PXE,
+  "uefi-loongarch64": UEFI_PXE,
+  "uefi-http-ia32": UEFI_HTTP,
   "uefi-http-x64": UEFI_HTTP,
+  "uefi-http-arm32": UEFI_HTTP,
   "uefi-http-arm64": UEFI_HTTP,
+  "uefi-http-riscv64": UEFI_HTTP,
+  "uefi-http-loongarch64": UEFI_HTTP,
   // Its connection is kept alive for as long as it takes; its script asks again after a refusal.
   ipxe: { ...UNKNOWN, tftpMs: 12_000, httpMs: 300_000 },
   // 10 times 5 s; then, and after an ERROR that is not "file not found", it starts again if `netretry` says so.
   uboot: { ...UNKNOWN, tftpMs: 45_000 },
   // 11 questions, one a second (BOOTP) or every two (DHCP); 20 s for a file.
   slof: { ...UNKNOWN, addressMs: 8_000, tftpMs: 17_000 },
+  // Its network code is that of SLOF (QEMU's pc-bios/s390-ccw builds libnet).
+  s390: { ...UNKNOWN, addressMs: 8_000, tftpMs: 17_000 },
   // TFTP_FILE_TIMEOUT is 30 s.
   "raspberry-pi": { ...UNKNOWN, tftpMs: 25_000 },
   // ip= is needed for more than the root.

@@ -66,6 +66,13 @@ export class Sightings {
         why: "its PROM has fetched the loader",
       });
     }
+    // GRUB asks for an address of its own and says nothing of itself; the ROM that loaded it did.
+    if (told.bare && known && isRom(known.family)) {
+      return this.remember(machine, {
+        family: known.family,
+        why: `names no class, as GRUB; it was ${known.family} a moment ago`,
+      });
+    }
     return this.remember(machine, told);
   }
 
@@ -104,4 +111,9 @@ export class Sightings {
     sighting.lastMs = nowMs;
     return sighting;
   }
+}
+
+/** Whether a family loads programs that go on asking by themselves. */
+function isRom(family: Family): boolean {
+  return family === "pxe-bios" || family.startsWith("uefi-");
 }

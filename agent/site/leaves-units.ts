@@ -21,6 +21,11 @@ const OCTETS: ReadonlyMap<string, number> = new Map([
 
 const DURATION_CURE =
   "write a whole number with s, m, h or d (seconds, minutes, hours, days), as in 6h; or never";
+/** Shorter ones are renewed all the time; beyond a year nothing gets better. */
+const MIN_LEASE_S = 120;
+const MAX_LEASE_S: number = 365 * 86_400;
+const LEASE_CURE =
+  "write a whole number with m, h or d (minutes, hours, days), from 2m to 365d, as in 12h";
 const SIZE_CURE = "write a number with KiB, MiB, GiB or TiB, as in 8GiB";
 
 /** "6h" in milliseconds; "never" is 0. */
@@ -35,6 +40,15 @@ export const DURATION: Leaf<number> = withUnit("a duration", DURATION_CURE, (s) 
     return new Wrong(`${quote(s)} is too long a time`, 'write "never", or at most 24d');
   }
   return seconds === 0 ? undefined : seconds * 1000;
+});
+
+/** "12h" in seconds: how long a lease is. */
+export const LEASE: Leaf<number> = withUnit("the length of a lease", LEASE_CURE, (s) => {
+  const [, digits = "", unit = ""] = /^(\d{1,9}) ?([a-z])$/.exec(s) ?? [];
+  const seconds = Number(digits) * (SECONDS.get(unit) ?? 0);
+  if (!SECONDS.has(unit)) return undefined;
+  const fits = seconds >= MIN_LEASE_S && seconds <= MAX_LEASE_S;
+  return fits ? seconds : new Wrong(`${quote(s)} is no useful length of a lease`, LEASE_CURE);
 });
 
 /** "8GiB" in octets. */

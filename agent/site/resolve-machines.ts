@@ -4,6 +4,7 @@ import type { Names } from "./names.ts";
 import type { Path, Problems } from "./problems.ts";
 import { resolveChain } from "./resolve-assets.ts";
 import { checkHost } from "./resolve-network.ts";
+import { subnetOfAddress } from "./resolve-subnets.ts";
 import type { RawMachine } from "./schema.ts";
 import type { AssetSpec, Defaults, Machine, Network, Profile } from "./site.ts";
 import { quote } from "./wording.ts";
@@ -83,6 +84,8 @@ function checkIp(name: string, ip: Ipv4, { network, problems }: MachineContext):
     problems.add(at, message, "give one of the two another address");
     return false;
   }
+  const subnet = subnetOfAddress(network.subnets.slice(1), ip);
+  if (subnet && ip !== subnet.prefix && ip !== subnet.broadcast) return true;
   return checkHost(`machine "${name}"`, ip, network, at, problems);
 }
 

@@ -1,6 +1,7 @@
 import { formatIpv4, type Ipv4, maskOf, sameNetwork } from "../../protocols/wire/ipv4-address.ts";
 import type { Path, Problems } from "./problems.ts";
-import type { RawNetwork } from "./schema.ts";
+import { rackSubnet, resolveSubnets } from "./resolve-subnets.ts";
+import type { RawNetwork } from "./schema-network.ts";
 import type { Network } from "./site.ts";
 
 /** Undefined when there is no usable address: without it nothing else about the network can be checked. */
@@ -21,6 +22,7 @@ export function resolveNetwork(
   const { address, prefixLen } = raw.address;
   const mask = maskOf(prefixLen);
   const broadcast = address | ~mask;
+  const rack = rackSubnet(address, prefixLen, raw, problems);
   const network: Network = {
     address,
     prefixLen,
@@ -29,21 +31,11 @@ export function resolveNetwork(
     dns: raw.dns ?? [],
     dhcp: raw.dhcp ?? "authoritative",
     relays: raw.relays ?? [],
+    subnets: [rack, ...resolveSubnets(raw.subnets ?? {}, rack, problems)],
     ...(raw.interface === undefined ? {} : { interface: raw.interface }),
     ...(raw.router === undefined ? {} : { router: raw.router }),
     ...(raw.domain === undefined ? {} : { domain: raw.domain }),
   };
-  if (raw.router !== undefined) {
-    checkHost("the router", raw.router, network, ["network", "router"], problems);
-  }
-  for (const [i, relay] of network.relays.entries()) {
-    if (!sameNetwork(relay, address, mask)) continue;
-    problems.add(
-      ["network", "relays", String(i)],
-      `the relay ${formatIpv4(relay)} is inside the network ${networkText(network)}`,
-      "remove it: relays are listed because they are outside",
-    );
-  }
   return Object.freeze(network);
 }
 

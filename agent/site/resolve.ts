@@ -8,6 +8,7 @@ import { resolveManagement } from "./resolve-management.ts";
 import { resolveNetwork } from "./resolve-network.ts";
 import { type HostAddresses, resolveProfiles } from "./resolve-profiles.ts";
 import { resolveStores } from "./resolve-stores.ts";
+import { resolveUnknown } from "./resolve-unknown.ts";
 import type { RawSite } from "./schema.ts";
 import type { Defaults, Network, Profile, Site } from "./site.ts";
 
@@ -65,6 +66,7 @@ export function resolveSite(raw: RawSite, context: ResolveContext): Site | undef
     profiles,
     defaults,
   });
+  const unknown = resolveUnknown(raw.unknown ?? {}, { assets, profiles, defaults });
   if (problems.count > 0 || raw.site === undefined || network === undefined) return undefined;
   return Object.freeze({
     name: raw.site,
@@ -79,6 +81,7 @@ export function resolveSite(raw: RawSite, context: ResolveContext): Site | undef
     machines,
     machineByMac: new Map(machines.map((m) => [m.mac, m])),
     machineByIp: new Map(machines.map((m) => [m.ip, m])),
+    unknown,
   });
 }
 

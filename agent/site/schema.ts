@@ -5,10 +5,10 @@ import { FAMILIES, type Family } from "./families.ts";
 import * as leaf from "./leaves.ts";
 import { ASSET, CACHE, type RawAsset, type RawCache } from "./schema-assets.ts";
 import { MANAGEMENT, type RawManagement } from "./schema-management.ts";
+import { NETWORK, type RawNetwork, type RawUnknown, UNKNOWN } from "./schema-network.ts";
 import { type RawStore, STORE } from "./schema-stores.ts";
-import { DHCP_MODES, type DhcpMode, type Scalar } from "./site.ts";
+import type { Scalar } from "./site.ts";
 import { listOf, mapOf, table, textOr } from "./table.ts";
-import { didYouMean, quote } from "./wording.ts";
 
 /*
  * The shape of a site file. It says what may stand where; that names are declared, addresses unique and
@@ -27,16 +27,7 @@ export interface RawSite {
   readonly profiles?: Readonly<Record<string, RawProfile>>;
   readonly defaults?: { readonly chain?: RawChain };
   readonly machines?: Readonly<Record<string, RawMachine>>;
-}
-
-export interface RawNetwork {
-  readonly interface?: string;
-  readonly address?: leaf.Prefix;
-  readonly router?: Ipv4;
-  readonly dns?: readonly Ipv4[];
-  readonly domain?: string;
-  readonly dhcp?: DhcpMode;
-  readonly relays?: readonly Ipv4[];
+  readonly unknown?: Readonly<Record<string, RawUnknown>>;
 }
 
 /** A name in the NFS root to an asset's name, or a directory. */
@@ -76,30 +67,6 @@ export interface RawMachine {
 }
 
 const opt = v.exactOptional;
-
-const DHCP = v.pipe(
-  leaf.TEXT,
-  v.check(
-    (s) => (DHCP_MODES as readonly string[]).includes(s),
-    (i) =>
-      i.input === "proxy" || i.input === "auto"
-        ? `dhcp: ${i.input} is not supported by this version\nwrite authoritative or off`
-        : `${quote(i.input)} is not a way to do DHCP\n${didYouMean(i.input, DHCP_MODES, "")}`,
-  ),
-);
-
-const NETWORK = table(
-  {
-    interface: opt(leaf.INTERFACE),
-    address: opt(leaf.PREFIX),
-    router: opt(leaf.IPV4),
-    dns: opt(listOf(leaf.IPV4, false)),
-    domain: opt(leaf.HOSTNAME),
-    dhcp: opt(DHCP),
-    relays: opt(listOf(leaf.IPV4, false)),
-  },
-  { pool: { cure: "list each machine under machines with its mac and ip" } },
-);
 
 const ROOT = textOr(leaf.PATH, mapOf(leaf.FILE_NAME, leaf.TEXT));
 
@@ -142,17 +109,15 @@ const MACHINE = table({
 });
 
 /** The whole file. Its result is a {@link RawSite}. */
-export const SITE: v.GenericSchema<unknown, RawSite> = table(
-  {
-    site: opt(leaf.TEXT),
-    network: opt(NETWORK),
-    management: opt(MANAGEMENT),
-    cache: opt(CACHE),
-    stores: opt(mapOf(leaf.NAME, STORE)),
-    assets: opt(mapOf(leaf.NAME, ASSET)),
-    profiles: opt(mapOf(leaf.NAME, PROFILE)),
-    defaults: opt(table({ chain: opt(CHAIN) })),
-    machines: opt(mapOf(leaf.HOSTNAME, MACHINE)),
-  },
-  { unknown: { cure: "remove it: machines that are not listed get no answer" } },
-) as unknown as v.GenericSchema<unknown, RawSite>;
+export const SITE: v.GenericSchema<unknown, RawSite> = table({
+  site: opt(leaf.TEXT),
+  network: opt(NETWORK),
+  management: opt(MANAGEMENT),
+  cache: opt(CACHE),
+  stores: opt(mapOf(leaf.NAME, STORE)),
+  assets: opt(mapOf(leaf.NAME, ASSET)),
+  profiles: opt(mapOf(leaf.NAME, PROFILE)),
+  defaults: opt(table({ chain: opt(CHAIN) })),
+  machines: opt(mapOf(leaf.HOSTNAME, MACHINE)),
+  unknown: opt(mapOf(leaf.NAME, UNKNOWN)),
+}) as unknown as v.GenericSchema<unknown, RawSite>;

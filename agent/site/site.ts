@@ -24,6 +24,45 @@ export interface Site {
   readonly machines: readonly Machine[];
   readonly machineByMac: ReadonlyMap<MacText, Machine>;
   readonly machineByIp: ReadonlyMap<Ipv4, Machine>;
+  /** In the order in which they are tried: those that ask for most come first. Without any, strangers get no answer. */
+  readonly unknown: readonly UnknownRule[];
+}
+
+/** Addresses from `first` to `last`, both included, in the order of unsigned numbers. */
+export interface AddressRange {
+  readonly first: Ipv4;
+  readonly last: Ipv4;
+}
+
+/**
+ * What makes two questions those of one client.
+ *
+ * `hardware`: the address of its card. A machine then has one address from its ROM to its system, although each of them sends
+ * another identifier, or none. `client-id`: option 61 where it is sent, as RFC 2131 section 4.2 has it.
+ */
+export const IDENTITY_POLICIES = ["hardware", "client-id"] as const;
+export type IdentityPolicy = (typeof IDENTITY_POLICIES)[number];
+
+/** A network in which machines get addresses: the rack's own, or one behind a relay. */
+export interface Subnet {
+  /** "rack" is the rack's own. */
+  readonly name: string;
+  /** The network's address: all zeros after the prefix. */
+  readonly prefix: Ipv4;
+  /** 8 to 30. */
+  readonly prefixLen: number;
+  readonly mask: Ipv4;
+  readonly broadcast: Ipv4;
+  /** Within the prefix. */
+  readonly router?: Ipv4;
+  readonly dns: readonly Ipv4[];
+  readonly domain?: string;
+  /** Addresses for machines that have none reserved; they do not overlap. */
+  readonly pool: readonly AddressRange[];
+  readonly leaseS: number;
+  /** Whether somebody is asked by ARP who has an address of the pool before it is offered; never behind a relay. */
+  readonly probe: boolean;
+  readonly identity: IdentityPolicy;
 }
 
 /** The rack's network: one interface, one prefix, our address in it. */
@@ -42,8 +81,10 @@ export interface Network {
   readonly dns: readonly Ipv4[];
   readonly domain?: string;
   readonly dhcp: DhcpMode;
-  /** BOOTP/DHCP relays outside the prefix whose packets are accepted. */
+  /** BOOTP/DHCP relays whose packets are accepted beside those within a subnet. */
   readonly relays: readonly Ipv4[];
+  /** The rack's own, then those behind relays. None overlaps another. */
+  readonly subnets: readonly [Subnet, ...Subnet[]];
 }
 
 /**
@@ -62,9 +103,11 @@ export interface Management {
   readonly token?: SecretRef;
 }
 
-/** What this version can do about DHCP. `proxy` and `auto` are refused by the schema for now. */
-export const DHCP_MODES = ["authoritative", "off"] as const;
-/** `authoritative`: we give addresses to the machines of the site. `off`: BOOTP and DHCP stay unanswered. */
+/**
+ * `authoritative`: we give addresses. `proxy`: another server does, we give boot information. `auto`: proxy as soon as another
+ * server was seen, until then reservations only. `off`: BOOTP and DHCP stay unanswered.
+ */
+export const DHCP_MODES = ["authoritative", "proxy", "auto", "off"] as const;
 export type DhcpMode = (typeof DHCP_MODES)[number];
 
 /** A credential: never in the site itself, but named by it. */
@@ -240,6 +283,35 @@ export interface Defaults {
 
 /** A value under `vars`, for templates. */
 export type Scalar = string | number | boolean;
+
+/** What a machine that the site does not name must show for a rule to be about it; each that is there must be so. */
+export interface UnknownMatch {
+  /** The first octets of its hardware address, lower-case with colons: "52:54:00". */
+  readonly mac?: string;
+  readonly family?: Family;
+  /** Architecture of option 93, by IANA's number. */
+  readonly architecture?: number;
+  /** Of option 60; `*` and `?` are wildcards. */
+  readonly vendorClass?: string;
+  /** Of option 97, lower-case with dashes; or its beginning. */
+  readonly uuid?: string;
+  /** Serial number of a Raspberry Pi, or its beginning, lower-case hex. */
+  readonly serial?: string;
+  /** giaddr. */
+  readonly relay?: Ipv4;
+  /** Option 82.1 as text; `*` and `?` are wildcards. */
+  readonly circuitId?: string;
+}
+
+/** A profile for machines that the site does not name. */
+export interface UnknownRule {
+  readonly name: string;
+  readonly match: UnknownMatch;
+  /** Absent: it gets an address of the pool and nothing to boot. */
+  readonly profile?: Profile;
+  readonly vars: Readonly<Record<string, Scalar>>;
+  readonly chain: Chain;
+}
 
 /** A machine that the site names. */
 export interface Machine {

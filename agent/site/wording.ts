@@ -7,6 +7,7 @@ const SINGULAR: ReadonlyMap<string, string> = new Map([
   ["stores", "store"],
   ["profiles", "profile"],
   ["machines", "machine"],
+  ["unknown", "rule"],
 ]);
 
 /** A place in the file as one says it: `machine "v100"`, `bsd of profile "netbsd"`, `network`. */

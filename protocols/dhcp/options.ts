@@ -66,6 +66,8 @@ export const DhcpOption = {
   ClientMachineIdentifier: 97,
   /** RFC 2563 */
   AutoConfigure: 116,
+  /** RFC 3011 */
+  SubnetSelection: 118,
   /** RFC 3397 */
   DomainSearch: 119,
   /** RFC 3442 */

@@ -1,10 +1,10 @@
 import { opendir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { matchesWildcard } from "../../site/wildcard.ts";
 import { FileSource } from "./file-source.ts";
 import type { LocalSource } from "./local-source.ts";
 import type { ObjectVersion, OpenObject, OpenRequest, Probe } from "./source.ts";
 import { StoreError } from "./store-error.ts";
-import { matchesWildcard } from "./wildcard.ts";
 
 /** Names under which programs write a file that is not complete: editors, rsync, browsers, curl and wget scripts. */
 const TEMPORARY = /^\.|~$|\.(part|tmp)$/i;

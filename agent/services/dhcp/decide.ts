@@ -1,6 +1,8 @@
 import { DhcpMessageType, DhcpOption, messageTypeName } from "../../../protocols/dhcp/options.ts";
 import type { DhcpView } from "../../../protocols/dhcp/packet.ts";
 import { formatIpv4, type Ipv4, sameNetwork } from "../../../protocols/wire/ipv4-address.ts";
+import { macText } from "../../../protocols/wire/mac-address.ts";
+import type { Octets } from "../../../protocols/wire/octets.ts";
 import type { BootPlan } from "../../plan/boot-plan.ts";
 import type { DhcpEvidence } from "../../plan/family.ts";
 import type { Network } from "../../site/site.ts";
@@ -11,7 +13,7 @@ export type DhcpDecision =
   | { readonly reply: undefined; readonly why: string };
 
 /** What a request tells about its sender. */
-export function evidenceOf(v: DhcpView): DhcpEvidence {
+export function evidenceOf(v: DhcpView, o: Octets): DhcpEvidence {
   const text = (code: number): string | undefined =>
     v.optionAt(code) < 0 ? undefined : v.optionText(code);
   const bootp = v.isBootp;
@@ -21,10 +23,22 @@ export function evidenceOf(v: DhcpView): DhcpEvidence {
     architecture: v.optionU16(DhcpOption.ClientSystemArchitecture, -1),
     ipxeOptions: v.optionAt(DhcpOption.Ipxe) >= 0,
     bootp,
+    mac: macText(o, v.chaddrAt),
+    identifier: identifierOf(v, o),
     cookie: v.hasCookie,
     asks: (code) => (bootp ? v.optionAt(code) >= 0 : v.parameterListContains(code)),
   };
 }
+
+/** Option 97 as a copy of its own; empty when it is not there. */
+function identifierOf(v: DhcpView, o: Octets): Uint8Array {
+  const at = v.optionAt(DhcpOption.ClientMachineIdentifier);
+  return at < 0
+    ? NO_OCTETS
+    : Uint8Array.from(o.u8.subarray(at, at + v.optionLen(DhcpOption.ClientMachineIdentifier)));
+}
+
+const NO_OCTETS: Uint8Array = new Uint8Array();
 
 /** The name of a message for the journal. */
 export function messageName(v: DhcpView): string {

@@ -8,33 +8,47 @@ import {
 } from "../../../protocols/dhcp/options.ts";
 import type { DhcpView } from "../../../protocols/dhcp/packet.ts";
 import { echoRelayAgent } from "../../../protocols/dhcp/relay-agent.ts";
-import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
+import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import { Octets } from "../../../protocols/wire/octets.ts";
-import type { BootPlan, Offer } from "../../plan/boot-plan.ts";
+import type { Offer } from "../../plan/boot-plan.ts";
+import type { RaspberryPi } from "../../plan/raspberry-pi.ts";
 import type { Family } from "../../site/families.ts";
-import type { Network } from "../../site/site.ts";
+import type { Subnet } from "../../site/site.ts";
+import { writePxeOptions } from "./pxe-options.ts";
 
 /** Octets of the longest DHCP message that fits an Ethernet frame. */
 export const MAX_MESSAGE_LEN = 1_472;
 /** Octets of the header's `file` with its terminator. */
 const FILE_LEN = 128;
-/** A reservation is as good as forever; clients shall still ask now and then, to learn of changes. */
-const LEASE_SECONDS = 12 * 3600;
+/** RFC 2131 section 4.4.5. */
+const RENEW_AFTER = 0.5;
+const REBIND_AFTER = 0.875;
+const FOREVER = 0xffff_ffff;
 
 /** What goes into a reply. */
 export interface ReplyContent {
   /** A DHCP message type, 0 for BOOTP. */
   readonly type: number;
-  readonly plan: BootPlan;
+  /** Ours: server identifier, TFTP server. */
+  readonly server: Ipv4;
+  /** What the client gets; 0: it has one, or gets it elsewhere. */
+  readonly address: Ipv4;
+  /** How long it may keep it; Infinity, or 0 for no lease at all. */
+  readonly lengthS: number;
+  readonly subnet: Subnet;
+  /** "": none is told. */
+  readonly hostname: string;
   readonly offer: Offer;
   readonly family: Family;
-  readonly network: Network;
-  /** Why a NAK is one, for the client's console. */
-  readonly message: string;
+  readonly pi: RaspberryPi | undefined;
+  /** Another server gives the address: this is a ProxyDHCP offer, or the answer of a boot server. */
+  readonly proxy: boolean;
+  /** The client asked for a lease at once (RFC 4039). */
+  readonly rapid: boolean;
 }
 
 const writer: DhcpWriter = new DhcpWriter();
-/** Option 82 is joined here before it is echoed. */
+/** Options 61 and 82 are joined here before they are echoed. */
 const scratch: Octets = Octets.alloc(MAX_MESSAGE_LEN);
 
 /**
@@ -50,9 +64,7 @@ export function emitReply(
   o: Octets,
   at: number,
 ): number {
-  if (r.type === DhcpMessageType.Nak) return emitNak(r, request, from, o, at);
-  const { plan, offer, network } = r;
-  const informed = request.messageType === DhcpMessageType.Inform;
+  const { offer } = r;
   const boots = offer.bootFile !== undefined || offer.rootPath !== undefined;
   const inHeader = offer.bootFile !== undefined && offer.bootFile.length < FILE_LEN;
   writer.begin(
@@ -63,8 +75,8 @@ export function emitReply(
       xid: request.xid,
       flags: request.flags,
       ciaddr: r.type === DhcpMessageType.Ack ? request.ciaddr : 0,
-      yiaddr: informed ? 0 : plan.address,
-      siaddr: boots ? plan.server : 0,
+      yiaddr: r.address,
+      siaddr: boots ? r.server : 0,
       giaddr: request.giaddr,
       chaddr: { o: from, at: request.chaddrAt },
       ...(inHeader && offer.bootFile !== undefined ? { file: offer.bootFile } : {}),
@@ -75,39 +87,31 @@ export function emitReply(
       ? BOOTP_LIMITS
       : { maxLen: replyLimit(request, MAX_MESSAGE_LEN), overload: !inHeader },
   );
-  if (r.type !== 0) {
+  if (r.type === 0) writeAddressOptions(r);
+  else {
     writer.u8(DhcpOption.DhcpMessageType, r.type);
-    writer.ipv4(DhcpOption.ServerIdentifier, plan.server);
-    if (!informed) writer.u32(DhcpOption.IpAddressLeaseTime, LEASE_SECONDS);
+    writer.ipv4(DhcpOption.ServerIdentifier, r.server);
+    if (r.lengthS > 0) writer.u32(DhcpOption.IpAddressLeaseTime, secondsOf(r.lengthS));
+    if (!r.proxy) writeAddressOptions(r);
+    writeBootOptions(r, request, from);
+    if (r.lengthS > 0) writeTimes(r.lengthS);
+    if (!r.proxy) writer.ipv4(DhcpOption.BroadcastAddress, r.subnet.broadcast);
+    if (r.rapid) writer.octets(DhcpOption.RapidCommit, scratch, 0, 0);
+    echoIdentifier(request);
+    echoRelayAgent(request, writer, scratch);
   }
-  writer.ipv4(DhcpOption.SubnetMask, network.mask);
-  if (network.router !== undefined) writer.ipv4(DhcpOption.Router, network.router);
-  // NetBSD's loader sends no parameter list, so what it needs is volunteered to all.
-  if (offer.rootPath !== undefined) writer.text(DhcpOption.RootPath, offer.rootPath);
-  writer.text(DhcpOption.HostName, plan.machine.hostname);
-  writer.ipv4s(DhcpOption.DomainNameServer, network.dns);
-  if (network.domain !== undefined) writer.text(DhcpOption.DomainName, network.domain);
-  if (r.type !== 0) writeBootOptions(r, request);
   return writer.end();
 }
 
-/** Options that only DHCP clients read. */
-function writeBootOptions(r: ReplyContent, request: DhcpView): void {
-  const { offer, plan } = r;
-  if (offer.bootFile !== undefined) {
-    writer.text(DhcpOption.BootfileName, offer.bootFile);
-    writer.text(DhcpOption.TftpServerName, formatIpv4(plan.server));
-  }
-  // UEFI takes an offer for HTTP boot only if it calls itself one.
-  if (r.family.startsWith("uefi-http-")) {
-    writer.text(DhcpOption.VendorClassIdentifier, "HTTPClient");
-  }
-  if (r.family === "ipxe") writeNoProxyDhcp(writer);
-  echoRelayAgent(request, writer, scratch);
-}
-
 /** A NAK carries nothing but what says so and the relay's option 82, and is broadcast: the client's address is not to be believed. */
-function emitNak(r: ReplyContent, request: DhcpView, from: Octets, o: Octets, at: number): number {
+export function emitNak(
+  server: Ipv4,
+  message: string,
+  request: DhcpView,
+  from: Octets,
+  o: Octets,
+  at: number,
+): number {
   const relayed = request.giaddr !== 0;
   writer.begin(
     {
@@ -124,9 +128,47 @@ function emitNak(r: ReplyContent, request: DhcpView, from: Octets, o: Octets, at
     { maxLen: replyLimit(request, MAX_MESSAGE_LEN), overload: false },
   );
   writer.u8(DhcpOption.DhcpMessageType, DhcpMessageType.Nak);
-  writer.ipv4(DhcpOption.ServerIdentifier, r.plan.server);
-  writer.text(DhcpOption.Message, r.message);
+  writer.ipv4(DhcpOption.ServerIdentifier, server);
+  writer.text(DhcpOption.Message, message);
+  echoIdentifier(request);
   // RFC 3046 section 2.2: in all replies, or the relay cannot tell which port the NAK is for.
   echoRelayAgent(request, writer, scratch);
   return writer.end();
+}
+
+/** What a host needs to speak to others. NetBSD's loader sends no parameter list, so all of it is volunteered to all. */
+function writeAddressOptions({ subnet, offer, hostname }: ReplyContent): void {
+  writer.ipv4(DhcpOption.SubnetMask, subnet.mask);
+  if (subnet.router !== undefined) writer.ipv4(DhcpOption.Router, subnet.router);
+  if (offer.rootPath !== undefined) writer.text(DhcpOption.RootPath, offer.rootPath);
+  if (hostname !== "") writer.text(DhcpOption.HostName, hostname);
+  writer.ipv4s(DhcpOption.DomainNameServer, subnet.dns);
+  if (subnet.domain !== undefined) writer.text(DhcpOption.DomainName, subnet.domain);
+}
+
+/** Options that only DHCP clients read. */
+function writeBootOptions(r: ReplyContent, request: DhcpView, from: Octets): void {
+  const { offer } = r;
+  if (offer.bootFile !== undefined) {
+    writer.text(DhcpOption.BootfileName, offer.bootFile);
+    writer.text(DhcpOption.TftpServerName, formatIpv4(r.server));
+  }
+  writePxeOptions(r, request, from, writer);
+  if (r.family === "ipxe") writeNoProxyDhcp(writer);
+}
+
+function writeTimes(lengthS: number): void {
+  if (lengthS === Number.POSITIVE_INFINITY) return;
+  writer.u32(DhcpOption.RenewalTime, Math.floor(lengthS * RENEW_AFTER));
+  writer.u32(DhcpOption.RebindingTime, Math.floor(lengthS * REBIND_AFTER));
+}
+
+/** RFC 6842: who sends an identifier gets it back. */
+function echoIdentifier(request: DhcpView): void {
+  const len = request.optionJoined(DhcpOption.ClientIdentifier, scratch);
+  if (len > 0) writer.octets(DhcpOption.ClientIdentifier, scratch, 0, len);
+}
+
+function secondsOf(lengthS: number): number {
+  return lengthS === Number.POSITIVE_INFINITY ? FOREVER : lengthS;
 }

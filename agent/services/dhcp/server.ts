@@ -30,12 +30,13 @@ import type { BootPlan, Offer } from "../../plan/boot-plan.ts";
 import { recogniseDhcp } from "../../plan/family.ts";
 import { firstWait, neededFirst } from "../../plan/needs.ts";
 import { patienceOf } from "../../plan/patience.ts";
+import type { RaspberryPi } from "../../plan/raspberry-pi.ts";
 import type { Family } from "../../site/families.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE } from "../context.ts";
 import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import type { FrameSender } from "../link-server.ts";
 import { decideDhcp, evidenceOf, messageName } from "./decide.ts";
-import { emitReply, MAX_MESSAGE_LEN } from "./message.ts";
+import { emitNak, emitReply, MAX_MESSAGE_LEN, type ReplyContent } from "./message.ts";
 
 const ETHERNET_BROADCAST: Uint8Array = new Uint8Array(MAC_LEN).fill(0xff);
 /** Where a DHCP message begins in a frame of ours. */
@@ -54,6 +55,7 @@ type Destination =
 interface Answered {
   readonly plan: BootPlan;
   readonly family: Family;
+  readonly pi: RaspberryPi | undefined;
   readonly offer: Offer;
   readonly type: number;
   readonly event: string;
@@ -127,7 +129,7 @@ export class DhcpServer {
       return;
     }
     const heldBy = heldBack(known, context);
-    const told = recogniseDhcp(evidenceOf(view));
+    const told = recogniseDhcp(evidenceOf(view, o));
     const { family, why } = context.sightings.dhcp(known.machine, told);
     const { messageType } = view;
     const decision = decideDhcp(view, known, context.planner.site.network);
@@ -173,6 +175,7 @@ export class DhcpServer {
     this.reply(o, {
       plan,
       family,
+      pi: told.pi,
       offer,
       type: decision.reply,
       event,
@@ -218,8 +221,25 @@ export class DhcpServer {
     }
     const { network } = context.planner.site;
     const { plan, offer, family, type } = a;
-    const content = { type, plan, offer, family, network, message: a.decision };
-    const len = emitReply(content, view, o, slab.octets, 0);
+    const { address: server, subnets } = network;
+    const informed = view.messageType === DhcpMessageType.Inform;
+    const content: ReplyContent = {
+      type,
+      server,
+      address: informed ? 0 : plan.address,
+      lengthS: type === 0 || informed ? 0 : subnets[0].leaseS,
+      subnet: subnets[0],
+      hostname: plan.machine.hostname,
+      offer,
+      family,
+      pi: a.pi,
+      proxy: false,
+      rapid: false,
+    };
+    const len =
+      type === DhcpMessageType.Nak
+        ? emitNak(server, a.decision, view, o, slab.octets, 0)
+        : emitReply(content, view, o, slab.octets, 0);
     const to = this.destination(a);
     const settled = type === DhcpMessageType.Ack || type === 0;
     const ready = settled

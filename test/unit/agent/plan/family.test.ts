@@ -20,6 +20,8 @@ const NOTHING: DhcpEvidence = {
   ipxeOptions: false,
   bootp: false,
   cookie: true,
+  mac: "02:00:00:00:00:01",
+  identifier: new Uint8Array(),
   asks: () => false,
 };
 
@@ -84,6 +86,6 @@ describe("recogniseDhcp", () => {
     const o = hex(frame);
     const view = new DhcpView();
     expect(view.reset(o, 0, o.u8.length)).toBe(0);
-    expect(recogniseDhcp(evidenceOf(view)).family).toBe(family);
+    expect(recogniseDhcp(evidenceOf(view, o)).family).toBe(family);
   });
 });

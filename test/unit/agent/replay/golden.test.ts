@@ -7,7 +7,9 @@ import { replayGolden } from "../../../golden/replay/rack.ts";
 // that is allowed is listed with its reason; a capture that shows another one, or one less, fails.
 
 /** We lease for 12 hours, dnsmasq did for 10 minutes and said the defaults of 58 and 59, and the broadcast address of 1. */
-const LEASE = ["dhcp option 51", "dhcp option 58", "dhcp option 59", "dhcp option 28"];
+const LEASE = ["dhcp option 51", "dhcp option 58", "dhcp option 59"];
+/** RFC 6842; the recorded server did not know it yet. */
+const IDENTIFIER = ["dhcp option 61"];
 /** The boot file is in the header and in 67, the server in 66, since some firmware reads only the one or the other. */
 const BOOT_OPTIONS = ["dhcp option 66", "dhcp option 67"];
 /** dnsmasq puts the boot file into option 67 alone; we fill the header too. */
@@ -113,6 +115,7 @@ const EXPECTED: readonly Expectation[] = [
     verdicts: { different: 6 },
     allowed: [
       LEASE,
+      IDENTIFIER,
       BOOT_OPTIONS,
       IN_HEADER,
       NAME,
@@ -124,12 +127,12 @@ const EXPECTED: readonly Expectation[] = [
   {
     capture: "ovmf-pxe-ipxe-http",
     verdicts: { same: 4, different: 7, unanswered: 1 },
-    allowed: [LEASE, BOOT_OPTIONS, IN_HEADER, NAME, WINDOW, CONTENT],
+    allowed: [LEASE, IDENTIFIER, BOOT_OPTIONS, IN_HEADER, NAME, WINDOW, CONTENT],
   },
   {
     capture: "ovmf-httpboot-ipxe",
     verdicts: { different: 6 },
-    allowed: [LEASE, BOOT_OPTIONS, IN_HEADER, NAME, HTTP],
+    allowed: [LEASE, IDENTIFIER, BOOT_OPTIONS, IN_HEADER, NAME, HTTP],
   },
   {
     // No magic cookie: a PROM that sends none reads none, and may be told more than it was.

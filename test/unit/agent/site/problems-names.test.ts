@@ -219,8 +219,8 @@ table("machines", [
     '4:60 "a b" is not a variable name / use letters, digits, underscores and dashes, a letter first',
   ],
   [
-    "rules for unknown machines",
-    `${HEAD}unknown: {}\n`,
-    '3:1 "unknown" in the site file is not supported by this version / remove it: machines that are not listed get no answer',
+    "a rule with an unknown profile",
+    `${HEAD}unknown: { rest: { profile: rescue } }\n`,
+    '3:29 unknown profile "rescue" in rule "rest" / there are no profiles yet: declare it under "profiles:"',
   ],
 ]);

@@ -73,6 +73,22 @@ describe("a site", () => {
       domain: "rack7.example",
       dhcp: "authoritative",
       relays: [ip("10.1.0.1")],
+      subnets: [
+        {
+          name: "rack",
+          prefix: ip("172.24.42.0"),
+          prefixLen: 24,
+          mask: ip("255.255.255.0"),
+          broadcast: ip("172.24.42.255"),
+          router: ip("172.24.42.150"),
+          dns: [ip("172.24.42.150"), ip("9.9.9.9")],
+          domain: "rack7.example",
+          pool: [],
+          leaseS: 43_200,
+          probe: true,
+          identity: "hardware",
+        },
+      ],
     });
   });
 
@@ -172,7 +188,9 @@ describe("a site", () => {
       dns: [],
       dhcp: "authoritative",
       relays: [],
+      subnets: [expect.objectContaining({ name: "rack", pool: [], leaseS: 43_200 })],
     });
+    expect(small.unknown).toEqual([]);
     expect(small.machines).toEqual([]);
     expect(small.cache).toEqual({ versions: 3 });
   });

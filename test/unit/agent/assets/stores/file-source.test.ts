@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { FileSource } from "../../../../../agent/assets/stores/file-source.ts";
 import { FolderSource } from "../../../../../agent/assets/stores/folder-source.ts";
 import type { ObjectVersion, Source } from "../../../../../agent/assets/stores/source.ts";
-import { matchesWildcard } from "../../../../../agent/assets/stores/wildcard.ts";
+import { matchesWildcard } from "../../../../../agent/site/wildcard.ts";
 import { drain, never } from "../../../../support/store-environment.ts";
 import { tempDir } from "../../../../support/temp-dir.ts";
 

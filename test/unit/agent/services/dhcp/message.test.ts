@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { recogniseDhcp } from "../../../../../agent/plan/family.ts";
 import { decideDhcp, evidenceOf, messageName } from "../../../../../agent/services/dhcp/decide.ts";
-import { emitReply, MAX_MESSAGE_LEN } from "../../../../../agent/services/dhcp/message.ts";
+import {
+  emitNak,
+  emitReply,
+  MAX_MESSAGE_LEN,
+  type ReplyContent,
+} from "../../../../../agent/services/dhcp/message.ts";
 import { BOOTREPLY, DhcpMessageType, DhcpOption } from "../../../../../protocols/dhcp/options.ts";
 import { DhcpView } from "../../../../../protocols/dhcp/packet.ts";
 import { formatIpv4 } from "../../../../../protocols/wire/ipv4-address.ts";
@@ -31,23 +36,41 @@ function request(frame: string, change: Change = {}): { o: Octets; view: DhcpVie
 }
 
 /** The reply that a machine of the rack gets to a request, as the server makes it. */
-function replyTo(rack: TestRack, machine: string, frame: string, change: Change = {}) {
+function replyTo(
+  rack: TestRack,
+  machine: string,
+  frame: string,
+  change: Change = {},
+  more: Partial<ReplyContent> = {},
+) {
   const { o, view } = request(frame, change);
   const plan = rack.plan(machine);
   const { network } = rack.site;
-  const { family } = recogniseDhcp(evidenceOf(view));
+  const { family, pi } = recogniseDhcp(evidenceOf(view, o));
   const decision = decideDhcp(view, plan, network);
   if (decision.reply === undefined) throw new Error(decision.why);
   const out = dirty(MAX_MESSAGE_LEN);
+  const server = network.address;
+  const informed = view.messageType === DhcpMessageType.Inform;
+  const [subnet] = network.subnets;
   const content = {
     type: decision.reply,
-    plan,
+    server,
+    address: informed ? 0 : plan.address,
+    lengthS: decision.reply === 0 || informed ? 0 : subnet.leaseS,
+    subnet,
+    hostname: plan.machine.hostname,
     offer: plan.offer(family),
     family,
-    network,
-    message: decision.why,
+    pi,
+    proxy: false,
+    rapid: false,
+    ...more,
   };
-  const len = emitReply(content, view, o, out, 0);
+  const len =
+    decision.reply === DhcpMessageType.Nak
+      ? emitNak(server, decision.why, view, o, out, 0)
+      : emitReply(content, view, o, out, 0);
   const reply = new DhcpView();
   expect(reply.reset(out, 0, len)).toBe(0);
   expect(reply.op).toBe(BOOTREPLY);
@@ -208,6 +231,74 @@ describe("emitReply to DHCP", () => {
     });
     expect(reply.optionText(DhcpOption.VendorClassIdentifier)).toBe("HTTPClient");
     expect(reply.optionText(DhcpOption.BootfileName)).toBe("http://172.24.42.150/ipxe-x64");
+  });
+
+  it("says how long the lease is, when to renew it and when to ask others", async () => {
+    const { reply } = replyTo(
+      await testRack(),
+      "minipc",
+      frames.IPXE_DISCOVER,
+      {},
+      { lengthS: 1_000 },
+    );
+    const seconds = (code: number): number => reply.optionU32(code, -1);
+    expect(seconds(DhcpOption.IpAddressLeaseTime)).toBe(1_000);
+    expect(seconds(DhcpOption.RenewalTime)).toBe(500);
+    expect(seconds(DhcpOption.RebindingTime)).toBe(875);
+  });
+
+  it("gives the identifier back (RFC 6842), also in a NAK", async () => {
+    const id = "3d07 01525400aabbcc";
+    for (const options of [`${DISCOVER} ${id}`, `350103 3204ac182a3d ${id}`]) {
+      const { reply, out } = replyTo(await testRack(), "minipc", frames.IPXE_DISCOVER, { options });
+      const at = reply.optionAt(DhcpOption.ClientIdentifier);
+      expect([...out.u8.subarray(at, at + 7)]).toEqual([...bytes("01525400aabbcc")]);
+    }
+  });
+
+  it("offers as a proxy: a class, no option 43, the identifier of the machine, and no address", async () => {
+    const uuid = "6111 00 000102030405060708090a0b0c0d0e0f";
+    const options = `${DISCOVER} 5d020007 3c0950584543 6c69656e74 ${uuid}`;
+    const more = { proxy: true, address: 0, lengthS: 0 };
+    const { reply, out } = replyTo(
+      await testRack(),
+      "minipc",
+      frames.EDK2_REQUEST,
+      { options },
+      more,
+    );
+    expect(reply.yiaddr).toBe(0);
+    expect(reply.optionText(DhcpOption.VendorClassIdentifier)).toBe("PXEClient");
+    expect(reply.optionAt(DhcpOption.VendorSpecific)).toBe(-1);
+    expect(reply.optionAt(DhcpOption.SubnetMask)).toBe(-1);
+    expect(reply.optionAt(DhcpOption.IpAddressLeaseTime)).toBe(-1);
+    expect(reply.fileText()).toBe("ipxe-x64");
+    const at = reply.optionAt(DhcpOption.ClientMachineIdentifier);
+    expect([...out.u8.subarray(at, at + 17)]).toEqual([
+      ...bytes("00000102030405060708090a0b0c0d0e0f"),
+    ]);
+  });
+
+  it.each([
+    ["rom", "Raspberry Pi Boot   "],
+    ["eeprom", "Raspberry Pi Boot"],
+  ] as const)("has the menu that the %s of a Raspberry Pi looks for", async (pi, text) => {
+    const { reply, out } = replyTo(
+      await testRack(),
+      "v100",
+      frames.IPXE_DISCOVER,
+      { options: DISCOVER },
+      { pi, family: "raspberry-pi" },
+    );
+    const at = reply.optionAt(DhcpOption.VendorSpecific);
+    const value = out.u8.subarray(at, at + reply.optionLen(DhcpOption.VendorSpecific));
+    expect([...value.subarray(0, 11)]).toEqual([
+      ...bytes("060103 0a0400505845 09"),
+      text.length + 3,
+    ]);
+    expect(String.fromCharCode(...value)).toContain(text);
+    expect(value.at(-1)).toBe(255);
+    expect(reply.optionText(DhcpOption.VendorClassIdentifier)).toBe("PXEClient");
   });
 
   it("says NAK with a reason and no address", async () => {

@@ -1,4 +1,4 @@
-/** Whether a file name matches a pattern: `*` is any characters, `?` one. Case counts. Takes at most length × length steps. */
+/** Whether a text (a file name, a vendor class) matches a pattern: `*` is any characters, `?` one. Case counts. Takes at most length × length steps. */
 export function matchesWildcard(name: string, pattern: string): boolean {
   const [n, p] = [[...name], [...pattern]];
   let [i, j] = [0, 0];

@@ -1,0 +1,160 @@
+import { DhcpWriter } from "../../../protocols/dhcp/message.ts";
+import {
+  BOOTREPLY,
+  BOOTREQUEST,
+  BROADCAST_FLAG,
+  DHCP_CLIENT_PORT,
+  DHCP_SERVER_PORT,
+  DhcpMessageType,
+  DhcpOption,
+} from "../../../protocols/dhcp/options.ts";
+import type { DhcpView } from "../../../protocols/dhcp/packet.ts";
+import {
+  ETHERNET_HEADER_LEN,
+  ETHERTYPE_IPV4,
+  emitEthernet,
+} from "../../../protocols/ethernet/frame.ts";
+import { emitIpv4, IPPROTO_UDP, IPV4_HEADER_LEN } from "../../../protocols/ipv4/packet.ts";
+import { emitUdp, UDP_HEADER_LEN } from "../../../protocols/udp/datagram.ts";
+import { IPV4_ANY, IPV4_BROADCAST, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
+import { MAC_LEN, sameMac } from "../../../protocols/wire/mac-address.ts";
+import type { Octets } from "../../../protocols/wire/octets.ts";
+import type { Clock } from "../../link/clock.ts";
+import type { FrameSender } from "../link-server.ts";
+
+/** Option 60 of our own probes, by which agents know each other's and answer them whatever they would answer a stranger. */
+export const PROBE_CLASS = "pilotlight:probe";
+
+/** A probe is repeated after so long each, since a frame may be lost and a server be slow; then they rest, ms. */
+const TRIES_MS: readonly number[] = [0, 2_000, 5_000];
+const REST_MS: number = 3 * 60_000;
+/** Other servers remembered; a network has one or two. */
+const MAX_SERVERS = 8;
+
+const BROADCAST: Uint8Array = new Uint8Array(MAC_LEN).fill(0xff);
+const MESSAGE_AT = ETHERNET_HEADER_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN;
+const LIMITS = { maxLen: 548, overload: false } as const;
+
+/** A server that is not this agent. */
+export interface OtherServer {
+  /** Its server identifier. */
+  readonly address: Ipv4;
+  /** Whether it gives addresses; else it only offers something to boot. */
+  readonly givesAddresses: boolean;
+  /** Milliseconds of the monotonic clock. */
+  readonly lastMs: number;
+}
+
+/** What looking for other servers needs. */
+export interface OtherServersInput {
+  readonly sender: FrameSender;
+  readonly clock: Clock;
+  /** A random unsigned 32-bit number. */
+  readonly random: () => number;
+  /** Our address: what carries it is our own. */
+  readonly ours: Ipv4;
+  /** Told when a server is seen for the first time, and when one that gave none begins to give addresses. */
+  readonly found: (server: OtherServer) => void;
+}
+
+/**
+ * Looks for other DHCP servers on the link: by a DISCOVER of its own now and then, and by listening to what others answer.
+ *
+ * The probe comes from a locally administered address that no machine has, made from ours so that it is the same after a
+ * restart and no server's pool is used up by it; what is offered is never taken.
+ */
+export class OtherServers {
+  private readonly o: OtherServersInput;
+  private readonly probeMac: Uint8Array;
+  private readonly servers = new Map<Ipv4, OtherServer>();
+  private readonly writer = new DhcpWriter();
+  private xid = 0;
+  private cancel: (() => void) | undefined;
+
+  constructor(input: OtherServersInput) {
+    this.o = input;
+    this.probeMac = probeMacOf(input.sender.mac);
+  }
+
+  /** Asks now, and then every few minutes. */
+  start(): void {
+    this.round(0);
+  }
+
+  stop(): void {
+    this.cancel?.();
+  }
+
+  /** The servers seen so far. */
+  seen(): Iterable<OtherServer> {
+    return this.servers.values();
+  }
+
+  /** Whether a message is a probe of this or another agent. */
+  isProbe(v: DhcpView): boolean {
+    return v.op === BOOTREQUEST && v.optionText(DhcpOption.VendorClassIdentifier) === PROBE_CLASS;
+  }
+
+  /** Whether a request is the probe of this agent. */
+  isOurs(v: DhcpView, o: Octets): boolean {
+    return sameMac(o, v.chaddrAt, this.probeMac);
+  }
+
+  /** Takes a server's message that was seen on the link: an answer to our probe, or to somebody else. */
+  reply(v: DhcpView): void {
+    if (v.op !== BOOTREPLY) return;
+    const type = v.messageType;
+    const offers = type === DhcpMessageType.Offer || type === DhcpMessageType.Ack;
+    const address = v.optionIpv4(DhcpOption.ServerIdentifier);
+    if (!offers || address === 0 || address === this.o.ours) return;
+    const givesAddresses = v.yiaddr !== 0;
+    const known = this.servers.get(address);
+    if (!known && this.servers.size >= MAX_SERVERS) return;
+    const server = {
+      address,
+      givesAddresses: givesAddresses || (known?.givesAddresses ?? false),
+      lastMs: this.o.clock.now(),
+    };
+    this.servers.set(address, server);
+    if (!known || known.givesAddresses !== server.givesAddresses) this.o.found(server);
+  }
+
+  private round(n: number): void {
+    const wait = TRIES_MS[n + 1];
+    this.probe(n === 0);
+    const gapMs = wait === undefined ? REST_MS : wait - (TRIES_MS[n] ?? 0);
+    this.cancel = this.o.clock.after(gapMs, () => this.round(wait === undefined ? 0 : n + 1));
+  }
+
+  private probe(anew: boolean): void {
+    if (anew) this.xid = this.o.random();
+    this.o.sender.sendFrame((tx) => this.emit(tx));
+  }
+
+  private emit(tx: Octets): number {
+    const { writer, probeMac } = this;
+    const header = { op: BOOTREQUEST, xid: this.xid, flags: BROADCAST_FLAG, chaddr: probeMac };
+    writer.begin(header, tx, MESSAGE_AT, LIMITS);
+    writer.u8(DhcpOption.DhcpMessageType, DhcpMessageType.Discover);
+    writer.text(DhcpOption.VendorClassIdentifier, PROBE_CLASS);
+    const len = writer.end();
+    let at = emitEthernet(
+      { dst: BROADCAST, src: this.o.sender.mac, etherType: ETHERTYPE_IPV4 },
+      tx,
+      0,
+    );
+    const from = { src: IPV4_ANY, dst: IPV4_BROADCAST, protocol: IPPROTO_UDP };
+    at += emitIpv4(from, UDP_HEADER_LEN + len, tx, at);
+    const ports = { srcPort: DHCP_CLIENT_PORT, dstPort: DHCP_SERVER_PORT };
+    emitUdp(ports, len, IPV4_ANY, IPV4_BROADCAST, tx, at);
+    return MESSAGE_AT + len;
+  }
+}
+
+/** Our address with the bit that says it was not given by a maker, and another last octet. */
+function probeMacOf(mac: Uint8Array): Uint8Array {
+  const probe = Uint8Array.from(mac);
+  probe[0] = ((mac[0] ?? 0) | 2) & ~1;
+  probe[MAC_LEN - 1] = (mac[MAC_LEN - 1] ?? 0) ^ 0x80;
+  return probe;
+}
