@@ -12,7 +12,7 @@ SHELL := /bin/bash
 BIN := node_modules/.bin
 
 # make test-real T="name"     only the tests whose name matches
-# make bench B="dhcp decode"  only the cases whose names contain it; also make bench-assets B=memory
+# make bench B="dhcp decode"  only the cases whose names contain it; also bench-assets and bench-dhcp
 # make fuzz FUZZ_SECONDS=300  split over all targets; TARGET=dhcp for one of them
 # make run ARGS="..."         arguments for the lab
 # make test REPORT=file       vitest's JSON report as well, for .ci/run
@@ -68,6 +68,11 @@ bench: setup ## codecs measured beside other decoders; B="dhcp decode" for some
 bench-assets: setup ## fetching, keeping and serving assets, beside curl and nginx
 	$(BIN)/tsc -p test/bench
 	node test-output/bench-build/test/bench/assets/main.js $(if $(B),"$$B")
+
+.PHONY: bench-dhcp
+bench-dhcp: setup ## addresses a second, beside Kea and dnsmasq; B=pilotlight for one
+	$(BIN)/tsc -p test/bench
+	node test-output/bench-build/test/bench/dhcp/main.js $(if $(B),"$$B")
 
 .PHONY: fuzz
 fuzz: setup ## coverage-guided fuzzing of all codecs, for FUZZ_SECONDS

@@ -22,24 +22,31 @@ export interface AddressBookInput {
  * however it asks.
  */
 export class AddressBook {
-  readonly subnets: readonly Subnet[];
-  private readonly site: Site;
-  private readonly books = new Map<Subnet, LeaseBook>();
+  private site: Site;
+  private books: ReadonlyMap<string, LeaseBook> = new Map();
   private readonly clock: LeaseClock;
   private readonly store: LeaseKeeping;
   private readonly wallMs: () => number | undefined;
 
   /** Takes up the leases of the last run. Throws E_STATE. */
   constructor(input: AddressBookInput) {
-    const { site } = input;
-    this.site = site;
-    this.subnets = site.network.subnets;
+    this.site = input.site;
     this.wallMs = input.wallMs;
     this.store = input.leases;
     const { leases, mark } = this.store.read();
     this.clock = new LeaseClock(mark, input.now, input.wallMs);
-    for (const subnet of this.subnets) this.books.set(subnet, this.openBook(subnet));
-    for (const lease of leases) this.restore(lease);
+    this.open(leases);
+  }
+
+  get subnets(): readonly Subnet[] {
+    return this.site.network.subnets;
+  }
+
+  /** Goes over to another site: leases of addresses that it does not give any more are forgotten. */
+  adopt(site: Site): void {
+    const leases = [...this.leases()];
+    this.site = site;
+    this.open(leases);
   }
 
   /** The subnet that an address is in. */
@@ -155,6 +162,16 @@ export class AddressBook {
 
   private readonly mark = (): ClockMark => this.clock.mark();
 
+  private open(leases: Iterable<Lease>): void {
+    this.books = new Map(this.subnets.map((subnet) => [subnet.name, this.openBook(subnet)]));
+    for (const lease of leases) {
+      const subnet = this.subnetOf(lease.address);
+      const kept = subnet !== undefined && this.book(subnet).restore(lease);
+      // The site has changed: what it does not give any more is forgotten.
+      if (!kept) this.store.changed(lease.address, undefined, 0);
+    }
+  }
+
   private openBook(subnet: Subnet): LeaseBook {
     const { machineByMac, machineByIp, network } = this.site;
     const without = new Set<Ipv4>(machineByIp.keys());
@@ -172,15 +189,8 @@ export class AddressBook {
     });
   }
 
-  private restore(lease: Lease): void {
-    const subnet = this.subnetOf(lease.address);
-    const kept = subnet !== undefined && this.book(subnet).restore(lease);
-    // The site has changed: what it does not give any more is forgotten.
-    if (!kept) this.store.changed(lease.address, undefined, 0);
-  }
-
   private book(subnet: Subnet): LeaseBook {
-    const book = this.books.get(subnet);
+    const book = this.books.get(subnet.name);
     if (!book) throw new Error(`no address book for ${subnet.name}`);
     return book;
   }

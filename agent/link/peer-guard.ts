@@ -1,8 +1,14 @@
 import { formatIpv4, type Ipv4, sameNetwork } from "../../protocols/wire/ipv4-address.ts";
 import type { Journal } from "../log/journal.ts";
 
+/** A network by its address and mask. */
+export interface PeerNetwork {
+  readonly prefix: Ipv4;
+  readonly mask: Ipv4;
+}
+
 /**
- * Who may talk to us: hosts of the rack's prefix and the relays that the site names.
+ * Who may talk to us: hosts of the rack's prefix, and the relays and networks behind them that the site names.
  *
  * Linux hands a socket on 255.255.255.255 the broadcasts of every NIC, and takes packets for the rack's address from any
  * of them. What does not come from the rack is dropped here and journalled; a forged rack source from another NIC is
@@ -12,17 +18,27 @@ export class PeerGuard {
   private readonly address: Ipv4;
   private readonly mask: Ipv4;
   private readonly relays: ReadonlySet<Ipv4>;
+  private readonly subnets: readonly PeerNetwork[];
   private readonly journal: Journal;
 
-  constructor(address: Ipv4, mask: Ipv4, relays: readonly Ipv4[], journal: Journal) {
+  /** `subnets`: networks behind relays, whose hosts may ask us by routers. */
+  constructor(
+    address: Ipv4,
+    mask: Ipv4,
+    relays: readonly Ipv4[],
+    journal: Journal,
+    subnets: readonly PeerNetwork[] = [],
+  ) {
     this.address = address;
     this.mask = mask;
     this.relays = new Set(relays);
     this.journal = journal;
+    this.subnets = subnets;
   }
 
   admits(peer: Ipv4): boolean {
     if (this.relays.has(peer)) return true;
+    if (this.subnets.some(({ prefix, mask }) => sameNetwork(peer, prefix, mask))) return true;
     const host = peer & ~this.mask;
     // Neither ourselves nor the network's own two addresses can be a machine that boots.
     return (

@@ -1,8 +1,9 @@
+import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { MachineOverride } from "../control/messages.ts";
 import { AgentError } from "../errors.ts";
 import type { Journal, JournalEntry, JournalNote } from "../log/journal.ts";
-import type { Machine, Profile, Site } from "../site/site.ts";
+import type { Machine, Profile, Site, UnknownRule } from "../site/site.ts";
 import { suggest } from "../site/suggest.ts";
 import type { BootPlan, Export } from "./boot-plan.ts";
 import { Boots } from "./boots.ts";
@@ -11,6 +12,7 @@ import type { BootOverride, OverrideRecord, OverrideRecords } from "./overrides.
 import { isEmpty } from "./overrides.ts";
 import type { Planner } from "./planner.ts";
 import type { Plans, Question } from "./plans.ts";
+import type { UnknownEvidence } from "./unknown-rules.ts";
 
 /** What the plans of a running agent are made of. */
 export interface CurrentPlansInput {
@@ -92,16 +94,30 @@ export class CurrentPlans implements Plans {
     return this.served(this.planner.byIp(address));
   }
 
+  ruleOf(evidence: UnknownEvidence): UnknownRule | undefined {
+    return this.planner.ruleOf(evidence);
+  }
+
+  admit(evidence: UnknownEvidence, rule: UnknownRule, address: Ipv4): Promise<BootPlan> {
+    return this.planner.admit(evidence, rule, address);
+  }
+
   asks(plan: BootPlan, question: Question): BootPlan {
     const { name, mac } = plan.machine;
+    if (!this.isNamed(plan)) return plan;
     const verdict = this.boots.ask(mac, question);
     if (verdict === "begins") this.begins(name, mac);
     else if (verdict === "may-begin") return this.upcoming(name) ?? plan;
     return this.byMac(mac) ?? plan;
   }
 
-  heard({ machine }: BootPlan): void {
-    this.boots.heard(machine.mac);
+  heard(plan: BootPlan): void {
+    if (this.isNamed(plan)) this.boots.heard(plan.machine.mac);
+  }
+
+  /** Guests have no overrides, and where their boots begin is of no interest. */
+  private isNamed({ machine }: BootPlan): boolean {
+    return this.site.machineByMac.has(machine.mac);
   }
 
   heldBy({ machine }: BootPlan): string | undefined {

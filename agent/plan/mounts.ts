@@ -1,12 +1,19 @@
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { Export } from "./boot-plan.ts";
 
-/** Which root each machine mounted last. One entry a machine of the site. */
+/** More machines than a rack has; the one that mounted longest ago is forgotten. */
+const MAX_MOUNTS = 8_192;
+
+/** Which root each machine mounted last. */
 export class Mounts {
   private readonly byMac = new Map<MacText, Export>();
 
   set(mac: MacText, exported: Export): void {
+    this.byMac.delete(mac);
     this.byMac.set(mac, exported);
+    if (this.byMac.size <= MAX_MOUNTS) return;
+    const oldest = this.byMac.keys().next().value;
+    if (oldest !== undefined) this.byMac.delete(oldest);
   }
 
   get(mac: MacText): Export | undefined {

@@ -1,3 +1,4 @@
+import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import { FixedSlot } from "../assets/fixed-slot.ts";
 import { PaddedSlot } from "../assets/padded-slot.ts";
@@ -5,15 +6,17 @@ import type { Assets } from "../assets/slot.ts";
 import { TextContent } from "../assets/text-content.ts";
 import type { FirstReads } from "../assets/trees/first-reads.ts";
 import { AgentError } from "../errors.ts";
-import type { BootParameter, Machine, Profile, Root, Site } from "../site/site.ts";
+import type { BootParameter, Machine, Profile, Root, Site, UnknownRule } from "../site/site.ts";
 import type { BootPlan, Export } from "./boot-plan.ts";
 import { FileTable } from "./file-table.ts";
+import { Guests, guestMachine } from "./guests.ts";
 import { Mounts } from "./mounts.ts";
 import { assetsOf, rootAssets } from "./needs.ts";
 import { decideOffer, fileUrl, IPXE_SCRIPT } from "./offer.ts";
 import type { Plans } from "./plans.ts";
 import { type Renderer, templateContext } from "./render.ts";
 import { TreeTable } from "./tree-table.ts";
+import { ruleFor, type UnknownEvidence } from "./unknown-rules.ts";
 
 /** Sun PROMs load whole words. */
 const PROM_UNIT = 4;
@@ -45,6 +48,7 @@ export class Planner implements Plans {
   private readonly plans = new Map<Machine, BootPlan>();
   private readonly trees: TreeTable;
   private readonly mounts = new Mounts();
+  private readonly guests = new Guests();
   private readonly input: PlannerInput;
   readonly site: Site;
 
@@ -60,6 +64,12 @@ export class Planner implements Plans {
     for (const machine of input.site.machines) {
       planner.plans.set(machine, await makePlan(machine, input, planner.trees));
     }
+    for (const { evidence, plan } of input.before?.guests.all() ?? []) {
+      const rule = ruleFor(input.site.unknown, evidence);
+      if (rule?.profile && !input.site.machineByMac.has(evidence.mac)) {
+        await planner.admit(evidence, rule, plan.address);
+      }
+    }
     planner.trees.settled();
     return planner;
   }
@@ -70,20 +80,36 @@ export class Planner implements Plans {
   }
 
   /** The plans of all machines. */
-  all(): Iterable<BootPlan> {
-    return this.plans.values();
+  *all(): Iterable<BootPlan> {
+    yield* this.plans.values();
+    for (const { plan } of this.guests.all()) yield plan;
   }
 
   /** The plan of the machine with this MAC; undefined: not of this site, so it gets no answer. */
   byMac(mac: MacText): BootPlan | undefined {
     const machine = this.site.machineByMac.get(mac);
-    return machine && this.plans.get(machine);
+    return machine ? this.plans.get(machine) : this.guests.of(mac)?.plan;
   }
 
   /** The plan of the machine with this address. */
   byIp(address: number): BootPlan | undefined {
     const machine = this.site.machineByIp.get(address);
-    return machine && this.plans.get(machine);
+    return machine ? this.plans.get(machine) : this.guests.at(address)?.plan;
+  }
+
+  /** The rule for a machine that the site does not name. */
+  ruleOf(evidence: UnknownEvidence): UnknownRule | undefined {
+    return this.site.machineByMac.has(evidence.mac)
+      ? undefined
+      : ruleFor(this.site.unknown, evidence);
+  }
+
+  /** Makes the plan of such a machine, by which it is served from now on; it is forgotten when there are too many. */
+  async admit(evidence: UnknownEvidence, rule: UnknownRule, address: Ipv4): Promise<BootPlan> {
+    const machine = guestMachine(rule, evidence.mac, address);
+    const plan = await makePlan(machine, this.input, this.trees);
+    this.guests.put({ evidence, rule, plan });
+    return plan;
   }
 
   // A site by itself has no overrides.

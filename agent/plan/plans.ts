@@ -1,7 +1,9 @@
+import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { Family } from "../site/families.ts";
-import type { Site } from "../site/site.ts";
+import type { Site, UnknownRule } from "../site/site.ts";
 import type { BootPlan, Export } from "./boot-plan.ts";
+import type { UnknownEvidence } from "./unknown-rules.ts";
 
 /** What a machine has asked, as far as it tells where in its boot it is. */
 export type Question =
@@ -20,6 +22,10 @@ export interface Plans {
   byMac(mac: MacText): BootPlan | undefined;
   /** The plan of the machine with this address. */
   byIp(address: number): BootPlan | undefined;
+  /** The rule for a machine that the site does not name; undefined: none is about it. */
+  ruleOf(evidence: UnknownEvidence): UnknownRule | undefined;
+  /** Makes the plan of such a machine, by which it is served from now on. */
+  admit(evidence: UnknownEvidence, rule: UnknownRule, address: Ipv4): Promise<BootPlan>;
   /** The plan to answer this question by: another one than `plan` when the question begins a boot. */
   asks(plan: BootPlan, question: Question): BootPlan;
   /** A machine gave a sign of life. */

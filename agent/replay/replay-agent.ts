@@ -50,7 +50,13 @@ export class ReplayAgent {
 
   private constructor(context: ServiceContext, clock: ReplayClock, events: ReplayEvents) {
     const { network } = context.planner.site;
-    const guard = new PeerGuard(network.address, network.mask, network.relays, context.journal);
+    const guard = new PeerGuard(
+      network.address,
+      network.mask,
+      network.relays,
+      context.journal,
+      network.subnets.slice(1),
+    );
     this.clock = clock;
     this.context = context;
     this.udp = new ReplayUdpPorts(guard, events.datagram);

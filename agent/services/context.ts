@@ -1,4 +1,5 @@
 import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
+import type { AddressBook } from "../addresses/address-book.ts";
 import type { Clock } from "../link/clock.ts";
 import type { Journal } from "../log/journal.ts";
 import type { BootPlan } from "../plan/boot-plan.ts";
@@ -11,6 +12,8 @@ import type { Family } from "../site/families.ts";
 export interface ServiceContext {
   /** What is current: another one after a change of the site. Whoever has begun something keeps the plan that it began with. */
   readonly planner: Plans;
+  /** Who has which address, whichever way it is asked for. */
+  readonly addresses: AddressBook;
   readonly sightings: Sightings;
   readonly needs: Needs;
   readonly journal: Journal;

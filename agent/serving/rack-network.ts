@@ -31,8 +31,10 @@ export interface RackNetworkInput {
 }
 
 /** What has to be the same for the services to go on as they are; the rest of a site is asked of its planner each time. */
-export function networkKey({ address, prefixLen, dhcp, relays }: Network, name: string): string {
-  return JSON.stringify([name, address, prefixLen, dhcp, relays]);
+export function networkKey(network: Network, name: string): string {
+  const { address, prefixLen, dhcp, relays, subnets } = network;
+  const behind = subnets.slice(1).map((s) => [s.prefix, s.prefixLen]);
+  return JSON.stringify([name, address, prefixLen, dhcp, relays, behind]);
 }
 
 /** All services on the rack's interface, from sockets to raw frames. */
@@ -106,10 +108,10 @@ export class RackNetwork {
 
   private async start(input: RackNetworkInput): Promise<void> {
     const { network, budgets, context, inherited, log } = input;
-    const { address, mask, broadcast, relays } = network;
+    const { address, mask, broadcast, relays, subnets } = network;
     const { rack } = this;
     refuseForgery(rack.name, inherited, log);
-    const guard = new PeerGuard(address, mask, relays, context.journal);
+    const guard = new PeerGuard(address, mask, relays, context.journal, subnets.slice(1));
     const neighbours = new Neighbours(rack.name, (text) => log.warn(`neighbour table: ${text}`));
     this.stops.push(() => neighbours.clear());
     const random = (): number => randomBytes(4).readUInt32BE(0);

@@ -16,6 +16,8 @@ export const RelayAgentOption = {
   LinkSelection: 5,
   /** RFC 3993 */
   SubscriberId: 6,
+  /** RFC 8357: the relay hears on the port that it sent from. No value. */
+  RelaySourcePort: 19,
   /** RFC 5107: what option 54 of the reply shall say, so that renewals pass the relay. */
   ServerIdentifierOverride: 11,
 } as const;
@@ -27,6 +29,8 @@ export class RelayAgentView {
   private overrideAt = -1;
   private readonly walker: OptionWalker = new OptionWalker();
 
+  /** Whether the reply goes to the port that the request came from (RFC 8357). */
+  sourcePort = false;
   /** -1 when absent. */
   circuitIdAt = -1;
   circuitIdLen = 0;
@@ -39,6 +43,7 @@ export class RelayAgentView {
     this.dv = o.dv;
     this.linkAt = this.overrideAt = this.circuitIdAt = this.remoteIdAt = -1;
     this.circuitIdLen = this.remoteIdLen = 0;
+    this.sourcePort = false;
     walker.reset(o, at, len, OptionFraming.Bare);
     while (walker.next()) {
       const { code, valueAt, valueLen } = walker;
@@ -48,6 +53,8 @@ export class RelayAgentView {
       } else if (code === RelayAgentOption.AgentRemoteId) {
         this.remoteIdAt = valueAt;
         this.remoteIdLen = valueLen;
+      } else if (code === RelayAgentOption.RelaySourcePort) {
+        this.sourcePort = true;
       } else if (code === RelayAgentOption.LinkSelection && valueLen === 4) {
         this.linkAt = valueAt;
       } else if (code === RelayAgentOption.ServerIdentifierOverride && valueLen === 4) {

@@ -86,7 +86,7 @@ function targets(results: readonly CaseResult[], growth: readonly Growth[]): Tar
 }
 
 /** Columns as wide as their widest cell; those in `right` are numbers. */
-function table(lines: readonly (readonly string[])[], right: readonly number[]): string {
+export function table(lines: readonly (readonly string[])[], right: readonly number[]): string {
   const widths: number[] = [];
   for (const line of lines) {
     for (const [k, cell] of line.entries()) widths[k] = Math.max(widths[k] ?? 0, cell.length);

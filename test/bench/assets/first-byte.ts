@@ -1,8 +1,9 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { waitFor } from "../children.ts";
+import { below, median, type Outcome } from "../outcome.ts";
 import { makeFile } from "./files.ts";
-import { below, median, type Outcome } from "./outcome.ts";
-import { type AgentRun, NET, type Rig, waitFor } from "./rig.ts";
+import { type AgentRun, NET, type Rig } from "./rig.ts";
 
 const OCTETS = 8_000_000;
 /** Two seconds for all of it: the machine asks in the middle. */

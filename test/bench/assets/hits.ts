@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { openDiskCache } from "../../../agent/assets/cache/disk-cache.ts";
 import { ChunkCache } from "../../../agent/assets/chunk-cache.ts";
 import { gather } from "../../../agent/assets/content.ts";
+import { atLeast, median, type Outcome } from "../outcome.ts";
 import { makeFile } from "./files.ts";
-import { atLeast, median, type Outcome } from "./outcome.ts";
 import { NET, type Rig } from "./rig.ts";
 
 const SMALL = 4_096;

@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
+import type { Outcome } from "../outcome.ts";
 import { firstByte } from "./first-byte.ts";
 import { hits } from "./hits.ts";
 import { memory } from "./memory.ts";
-import type { Outcome } from "./outcome.ts";
 import { Rig } from "./rig.ts";
 import { start } from "./start.ts";
 import { throughput } from "./throughput.ts";

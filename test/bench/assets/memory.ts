@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { below, type Outcome } from "../outcome.ts";
 import { makeFile } from "./files.ts";
-import { below, type Outcome } from "./outcome.ts";
 import { NET, type Rig } from "./rig.ts";
 
 const OCTETS = 2_000_000_000;

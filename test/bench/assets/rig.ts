@@ -1,11 +1,10 @@
-import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as later } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Namespace, type PipedChild } from "../../support/netns.ts";
+import { agentCommand } from "../agent-command.ts";
+import { Children, output, readText, residentMiB, waitFor } from "../children.ts";
 
 /** The rack of the benches. */
 export const NET = {
@@ -17,13 +16,7 @@ export const NET = {
   store: "http://127.0.0.1:9180",
 } as const;
 
-/** What the installed command (`packaging/pilotlight`) sets. */
-export const LAUNCHER: string[] = [
-  "MALLOC_ARENA_MAX=2",
-  "MALLOC_MMAP_THRESHOLD_=131072",
-  "MALLOC_TRIM_THRESHOLD_=131072",
-];
-/** And what it gives Node on a board with 512 MiB or less. */
+/** What the installed command gives Node on a board with 512 MiB or less. */
 const SMALL_BOARD = "raspberry-pi-zero-2-w";
 const SMALL_FLAGS: readonly string[] = [
   "--max-semi-space-size=1",
@@ -38,7 +31,6 @@ export const NODE_FLAGS: string[] = [];
 
 /** Large frames, so that readers are not what is measured. */
 const MTU = "9000";
-const PATIENCE_MS = 120_000;
 
 /** A line of the agent's boot journal, as far as the benches look at it. */
 export interface Entry {
@@ -58,7 +50,7 @@ export class Rig {
   readonly root: string;
   readonly gateway: Namespace;
   readonly machine: Namespace;
-  private readonly children = new Set<ChildProcess>();
+  private readonly children = new Children();
   private count = 0;
 
   private constructor(dir: string, gateway: Namespace, machine: Namespace) {
@@ -113,7 +105,7 @@ ${more}`,
     const dir = this.fresh("nginx");
     mkdirSync(dir);
     writeFileSync(join(dir, "nginx.conf"), nginxConfig(dir, this.root, location));
-    const child = this.own(
+    const child = this.children.own(
       this.gateway.spawn("nginx", "-p", dir, "-c", "nginx.conf", "-e", "stderr"),
     );
     let said = "";
@@ -124,61 +116,35 @@ ${more}`,
       () => `nginx: ${said}`,
       () => readText(join(dir, "nginx.pid")) !== "",
     );
-    return { log: () => readText(join(dir, "access.log")), stop: () => this.end(child) };
+    return { log: () => readText(join(dir, "access.log")), stop: () => this.children.end(child) };
   }
 
   /** Starts `pilotlight serve`; it need not be ready yet. */
   agent(site: string, state: string, board = SMALL_BOARD): AgentRun {
     const words = ["--site", site, "--state", state, "--interface", NET.rack, "--board", board];
-    const main = join(process.cwd(), "dist/agent/main.js");
-    const child = this.own(
-      this.gateway.spawn(
-        "env",
-        ...LAUNCHER,
-        process.execPath,
-        ...NODE_FLAGS,
-        ...(board === SMALL_BOARD ? SMALL_FLAGS : []),
-        main,
-        "serve",
-        "--json",
-        ...words,
-      ),
-    );
-    return new AgentRun(child, () => this.end(child));
+    const flags = [...NODE_FLAGS, ...(board === SMALL_BOARD ? SMALL_FLAGS : [])];
+    const command = agentCommand(["--json", ...words], flags);
+    const child = this.children.own(this.gateway.spawn(...command));
+    return new AgentRun(child, () => this.children.end(child));
   }
 
   /** Runs one of the machine's programs (`client.ts`) and gives what it found. */
   async client<T>(command: string, ...args: readonly string[]): Promise<T> {
     const program = fileURLToPath(new URL("client.js", import.meta.url));
     const child = this.machine.spawn(process.execPath, program, command, ...args);
-    return JSON.parse(await output(this.own(child))) as T;
+    return JSON.parse(await output(this.children.own(child))) as T;
   }
 
   /** Runs a command where the agent is. */
   async asGateway(...argv: readonly string[]): Promise<string> {
-    return await output(this.own(this.gateway.spawn(...argv)));
+    return await output(this.children.own(this.gateway.spawn(...argv)));
   }
 
   async close(): Promise<void> {
-    for (const child of this.children) await this.end(child);
+    await this.children.endAll();
     await this.machine.close();
     await this.gateway.close();
     rmSync(this.dir, { recursive: true, force: true });
-  }
-
-  private own<T extends ChildProcess>(child: T): T {
-    this.children.add(child);
-    child.once("close", () => this.children.delete(child));
-    return child;
-  }
-
-  private async end(child: ChildProcess): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const closed = once(child, "close");
-    child.kill("SIGTERM");
-    const patience = setTimeout(() => child.kill("SIGKILL"), 10_000);
-    await closed;
-    clearTimeout(patience);
   }
 }
 
@@ -240,8 +206,7 @@ export class AgentRun {
 
   /** Most resident memory it has had, MiB: VmHWM. */
   peakMiB(): number {
-    const kib = /^VmHWM:\s+(\d+) kB/m.exec(readText(`/proc/${this.pid}/status`))?.[1];
-    return Number(kib) / 1024;
+    return residentMiB(this.pid, "VmHWM");
   }
 
   private take(text: string): void {
@@ -251,38 +216,6 @@ export class AgentRun {
       const entry = JSON.parse(line) as Entry;
       if (entry.outcome !== "progress") this.journal.push(entry);
     }
-  }
-}
-
-/** Waits until something holds; looks every few milliseconds. */
-export async function waitFor(what: () => string, found: () => boolean): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!found()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what()}`);
-    await later(2);
-  }
-}
-
-/** What a command prints; rejects when it fails. */
-async function output(child: PipedChild): Promise<string> {
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (piece) => {
-    out += piece;
-  });
-  child.stderr.on("data", (piece) => {
-    err += piece;
-  });
-  const [status] = await once(child, "close");
-  if (status !== 0) throw new Error(`${child.spawnargs.join(" ")}: status ${status}: ${err}`);
-  return out;
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
   }
 }
 

@@ -5,7 +5,7 @@ import { openDiskCache } from "../../../agent/assets/cache/disk-cache.ts";
 import { PIECE_LEN } from "../../../agent/assets/cache/pieces.ts";
 import { CacheTables } from "../../../agent/assets/cache/tables.ts";
 import { openDatabase } from "../../../agent/state/database.ts";
-import { below, median, type Outcome } from "./outcome.ts";
+import { below, median, type Outcome } from "../outcome.ts";
 import { NET, type Rig } from "./rig.ts";
 
 const ASSETS = 10_000;

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { atLeast, median, type Outcome } from "../outcome.ts";
 import { makeFile } from "./files.ts";
-import { atLeast, median, type Outcome } from "./outcome.ts";
 import { NET, type Rig } from "./rig.ts";
 
 const OCTETS = 1_000_000_000;
