@@ -90,6 +90,11 @@ export class OtherServers {
     return this.servers.values();
   }
 
+  /** Forgets all of them: those that are still there are found anew. */
+  forget(): void {
+    this.servers.clear();
+  }
+
   /** Whether a message is a probe of this or another agent. */
   isProbe(v: DhcpView): boolean {
     return v.op === BOOTREQUEST && v.optionText(DhcpOption.VendorClassIdentifier) === PROBE_CLASS;

@@ -67,11 +67,7 @@ export function addressQuestion(
 }
 
 /** What rules for machines that the site does not name go by. */
-export function unknownEvidence(
-  v: DhcpView,
-  e: DhcpEvidence,
-  told: Recognition,
-): UnknownEvidence {
+export function unknownEvidence(v: DhcpView, e: DhcpEvidence, told: Recognition): UnknownEvidence {
   const architectures: number[] = [];
   const list = copyOf(DhcpOption.ClientSystemArchitecture, v);
   for (let i = 0; i + 1 < list.length; i += 2) {
