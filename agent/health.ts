@@ -6,6 +6,8 @@ export type HealthPart =
   | "site-file"
   | "interface"
   | "network"
+  /** Another DHCP server beside an authoritative one. */
+  | "foreign"
   | "assets"
   | "medium"
   | "identity"

@@ -1,15 +1,19 @@
-import { ETHERTYPE_IPV4, ETHERTYPE_RARP, EthernetView } from "../../protocols/ethernet/frame.ts";
+import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT } from "../../protocols/dhcp/options.ts";
+import {
+  ETHERTYPE_ARP,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_RARP,
+  EthernetView,
+} from "../../protocols/ethernet/frame.ts";
 import { IPPROTO_UDP, Ipv4View } from "../../protocols/ipv4/packet.ts";
 import { Ipv4Reassembler, Reassembled } from "../../protocols/ipv4/reassembly.ts";
 import { UdpView } from "../../protocols/udp/datagram.ts";
 import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
-import { sameMac } from "../../protocols/wire/mac-address.ts";
+import { formatMac, sameMac } from "../../protocols/wire/mac-address.ts";
 import type { Octets } from "../../protocols/wire/octets.ts";
 import { statusName } from "../../protocols/wire/status.ts";
 import type { StatusCounters } from "./context.ts";
-
-/** Port of BOOTP and DHCP servers (RFC 951). */
-const BOOTP_SERVER_PORT = 67;
+import { probeMacOf } from "./dhcp/probe-mac.ts";
 
 /** How services put frames on the rack's link. */
 export interface FrameSender {
@@ -25,18 +29,29 @@ export interface FrameSender {
 export interface LinkHandlers {
   rarp(o: Octets, frame: EthernetView): void;
   bootp(o: Octets, udp: UdpView): void;
+  /** What another DHCP server broadcast, or answered to our probe. */
+  bootpReply?(o: Octets, udp: UdpView): void;
+  /** ARP that came to our card alone, which are answers. */
+  arp?(o: Octets, frame: EthernetView): void;
 }
 
-/** The pcap filter that fits `LinkServer`: what hosts without an address send, and the later fragments of it. */
-export const LINK_FILTER =
-  "rarp or (ip and ether multicast and (udp dst port 67 or ip[6:2] & 0x1fff != 0))";
+/**
+ * The pcap filter that fits the `LinkServer` of a card: what hosts without an address send, what servers answer them and our probe,
+ * the later fragments of both, and who answers our ARP probes.
+ */
+export function linkFilter(mac: Uint8Array): string {
+  const probe = `(udp dst port 68 and ether dst ${formatMac(probeMacOf(mac))})`;
+  const arp = `(arp[6:2] = 2 and ether dst ${formatMac(mac)})`;
+  const bootp = "(ip and ether multicast and (udp dst port 67 or 68 or ip[6:2] & 0x1fff != 0))";
+  return `rarp or ${bootp} or ${probe} or ${arp}`;
+}
 /** Broadcast messages that may be incomplete at a time. No firmware sends fragments; a relay's long options may be. */
 const MAX_INCOMPLETE = 4;
 
 /**
- * Takes the link lane's frames apart: RARP, and BOOTP/DHCP that was broadcast.
+ * Takes the link lane's frames apart: RARP, BOOTP/DHCP that was broadcast, and what answers our probes.
  *
- * Unicast BOOTP and DHCP come by the UDP lane, so each message is seen once. UDP checksums are not required: virtual links
+ * Unicast BOOTP and DHCP for us come by the UDP lane, so each message is seen once. UDP checksums are not required: virtual links
  * leave them partial. Fragments are put together, a few packets at a time. Tagged frames belong to other networks and are not
  * ours.
  */
@@ -47,6 +62,7 @@ export class LinkServer {
   private readonly reassembler = new Ipv4Reassembler({ packets: MAX_INCOMPLETE });
   private readonly now: () => number;
   private readonly mac: Uint8Array;
+  private readonly probeMac: Uint8Array;
   private readonly counters: StatusCounters;
   private readonly handlers: LinkHandlers;
 
@@ -58,6 +74,7 @@ export class LinkServer {
     handlers: LinkHandlers,
   ) {
     this.mac = mac;
+    this.probeMac = probeMacOf(mac);
     this.now = now;
     this.counters = counters;
     this.handlers = handlers;
@@ -75,11 +92,14 @@ export class LinkServer {
     if (frame.vlanId >= 0 || sameMac(o, frame.srcAt, this.mac)) return;
     if (frame.etherType === ETHERTYPE_RARP) this.handlers.rarp(o, frame);
     else if (frame.etherType === ETHERTYPE_IPV4) this.handleIp(o);
+    else if (frame.etherType === ETHERTYPE_ARP && sameMac(o, frame.dstAt, this.mac)) {
+      this.handlers.arp?.(o, frame);
+    }
   }
 
   private handleIp(o: Octets): void {
     const { frame, ip } = this;
-    if (!frame.dstIsMulticast) return;
+    if (!frame.dstIsMulticast && !sameMac(o, frame.dstAt, this.probeMac)) return;
     const status = ip.reset(o, frame.payloadAt, frame.payloadLen);
     if (status) {
       this.counters.add("ipv4", statusName(status));
@@ -97,6 +117,9 @@ export class LinkServer {
     const { udp } = this;
     const status = udp.reset(o, at, len);
     if (status) this.counters.add("udp", statusName(status));
-    else if (udp.dstPort === BOOTP_SERVER_PORT) this.handlers.bootp(o, udp);
+    else if (udp.dstPort === DHCP_CLIENT_PORT) this.handlers.bootpReply?.(o, udp);
+    else if (udp.dstPort === DHCP_SERVER_PORT && this.frame.dstIsMulticast) {
+      this.handlers.bootp(o, udp);
+    }
   }
 }

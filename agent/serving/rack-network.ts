@@ -13,7 +13,7 @@ import { KernelTcpPorts } from "../link/tcp-listener.ts";
 import { KernelUdpPorts } from "../link/udp-port.ts";
 import { type RunningServices, startServices } from "../services/all.ts";
 import type { ServiceContext } from "../services/context.ts";
-import { LINK_FILTER } from "../services/link-server.ts";
+import { linkFilter } from "../services/link-server.ts";
 import type { Network } from "../site/site.ts";
 
 const KIB = 1024;
@@ -121,7 +121,7 @@ export class RackNetwork {
       const failed = (text: string): void => log.warn(`not sent: ${text}`);
       const len = budgets.linkBufferKiB * KIB;
       this.lane = new LastingLane(
-        (lost) => openFrameLane(rack.name, LINK_FILTER, failed, len, lost),
+        (lost) => openFrameLane(rack.name, linkFilter(rack.mac), failed, len, lost),
         input.lost,
       );
       return this.lane;

@@ -43,6 +43,8 @@ export interface ReplyContent {
   readonly pi: RaspberryPi | undefined;
   /** Another server gives the address: this is a ProxyDHCP offer, or the answer of a boot server. */
   readonly proxy: boolean;
+  /** Option 43 of a boot menu, or of the item chosen from one. */
+  readonly vendor?: Octets | undefined;
   /** The client asked for a lease at once (RFC 4039). */
   readonly rapid: boolean;
 }

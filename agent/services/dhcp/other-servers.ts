@@ -1,4 +1,4 @@
-import { DhcpWriter } from "../../../protocols/dhcp/message.ts";
+import { type DhcpLimits, DhcpWriter } from "../../../protocols/dhcp/message.ts";
 import {
   BOOTREPLY,
   BOOTREQUEST,
@@ -9,31 +9,29 @@ import {
   DhcpOption,
 } from "../../../protocols/dhcp/options.ts";
 import type { DhcpView } from "../../../protocols/dhcp/packet.ts";
-import {
-  ETHERNET_HEADER_LEN,
-  ETHERTYPE_IPV4,
-  emitEthernet,
-} from "../../../protocols/ethernet/frame.ts";
-import { emitIpv4, IPPROTO_UDP, IPV4_HEADER_LEN } from "../../../protocols/ipv4/packet.ts";
-import { emitUdp, UDP_HEADER_LEN } from "../../../protocols/udp/datagram.ts";
-import { IPV4_ANY, IPV4_BROADCAST, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
-import { MAC_LEN, sameMac } from "../../../protocols/wire/mac-address.ts";
+import { IPV4_ANY, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
+import { sameMac } from "../../../protocols/wire/mac-address.ts";
 import type { Octets } from "../../../protocols/wire/octets.ts";
 import type { Clock } from "../../link/clock.ts";
 import type { FrameSender } from "../link-server.ts";
+import { emitDhcpFrame, MESSAGE_AT, toEverybody } from "./frame.ts";
+import { probeMacOf } from "./probe-mac.ts";
 
 /** Option 60 of our own probes, by which agents know each other's and answer them whatever they would answer a stranger. */
 export const PROBE_CLASS = "pilotlight:probe";
+/** Option 56 of an agent's answer to a probe, when it gives addresses; the answer itself has none. */
+export const GIVES_ADDRESSES = "gives addresses";
 
 /** A probe is repeated after so long each, since a frame may be lost and a server be slow; then they rest, ms. */
 const TRIES_MS: readonly number[] = [0, 2_000, 5_000];
 const REST_MS: number = 3 * 60_000;
+/** A server that was not heard for so long, although it was asked twice over, is gone. */
+const GONE_MS: number = 8 * 60_000;
 /** Other servers remembered; a network has one or two. */
 const MAX_SERVERS = 8;
 
-const BROADCAST: Uint8Array = new Uint8Array(MAC_LEN).fill(0xff);
-const MESSAGE_AT = ETHERNET_HEADER_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN;
-const LIMITS = { maxLen: 548, overload: false } as const;
+/** How large a probe and its answer may be. */
+export const PROBE_LIMITS: DhcpLimits = { maxLen: 548, overload: false };
 
 /** A server that is not this agent. */
 export interface OtherServer {
@@ -55,6 +53,8 @@ export interface OtherServersInput {
   readonly ours: Ipv4;
   /** Told when a server is seen for the first time, and when one that gave none begins to give addresses. */
   readonly found: (server: OtherServer) => void;
+  /** Told when a server was not heard for several rounds of questions. */
+  readonly gone?: (server: OtherServer) => void;
 }
 
 /**
@@ -90,6 +90,11 @@ export class OtherServers {
     return this.servers.values();
   }
 
+  /** Forgets all of them: those that are still there are found anew. */
+  forget(): void {
+    this.servers.clear();
+  }
+
   /** Whether a message is a probe of this or another agent. */
   isProbe(v: DhcpView): boolean {
     return v.op === BOOTREQUEST && v.optionText(DhcpOption.VendorClassIdentifier) === PROBE_CLASS;
@@ -107,7 +112,7 @@ export class OtherServers {
     const offers = type === DhcpMessageType.Offer || type === DhcpMessageType.Ack;
     const address = v.optionIpv4(DhcpOption.ServerIdentifier);
     if (!offers || address === 0 || address === this.o.ours) return;
-    const givesAddresses = v.yiaddr !== 0;
+    const givesAddresses = v.yiaddr !== 0 || isAgentWithAddresses(v);
     const known = this.servers.get(address);
     if (!known && this.servers.size >= MAX_SERVERS) return;
     const server = {
@@ -120,10 +125,20 @@ export class OtherServers {
   }
 
   private round(n: number): void {
+    if (n === 0) this.forgetGone();
     const wait = TRIES_MS[n + 1];
     this.probe(n === 0);
     const gapMs = wait === undefined ? REST_MS : wait - (TRIES_MS[n] ?? 0);
     this.cancel = this.o.clock.after(gapMs, () => this.round(wait === undefined ? 0 : n + 1));
+  }
+
+  private forgetGone(): void {
+    const nowMs = this.o.clock.now();
+    for (const server of [...this.servers.values()]) {
+      if (nowMs - server.lastMs <= GONE_MS) continue;
+      this.servers.delete(server.address);
+      this.o.gone?.(server);
+    }
   }
 
   private probe(anew: boolean): void {
@@ -134,27 +149,19 @@ export class OtherServers {
   private emit(tx: Octets): number {
     const { writer, probeMac } = this;
     const header = { op: BOOTREQUEST, xid: this.xid, flags: BROADCAST_FLAG, chaddr: probeMac };
-    writer.begin(header, tx, MESSAGE_AT, LIMITS);
+    writer.begin(header, tx, MESSAGE_AT, PROBE_LIMITS);
     writer.u8(DhcpOption.DhcpMessageType, DhcpMessageType.Discover);
     writer.text(DhcpOption.VendorClassIdentifier, PROBE_CLASS);
-    const len = writer.end();
-    let at = emitEthernet(
-      { dst: BROADCAST, src: this.o.sender.mac, etherType: ETHERTYPE_IPV4 },
-      tx,
-      0,
-    );
-    const from = { src: IPV4_ANY, dst: IPV4_BROADCAST, protocol: IPPROTO_UDP };
-    at += emitIpv4(from, UDP_HEADER_LEN + len, tx, at);
-    const ports = { srcPort: DHCP_CLIENT_PORT, dstPort: DHCP_SERVER_PORT };
-    emitUdp(ports, len, IPV4_ANY, IPV4_BROADCAST, tx, at);
-    return MESSAGE_AT + len;
+    const { mac } = this.o.sender;
+    const route = toEverybody(mac, IPV4_ANY, DHCP_CLIENT_PORT, DHCP_SERVER_PORT);
+    return emitDhcpFrame(route, writer.end(), tx);
   }
 }
 
-/** Our address with the bit that says it was not given by a maker, and another last octet. */
-function probeMacOf(mac: Uint8Array): Uint8Array {
-  const probe = Uint8Array.from(mac);
-  probe[0] = ((mac[0] ?? 0) | 2) & ~1;
-  probe[MAC_LEN - 1] = (mac[MAC_LEN - 1] ?? 0) ^ 0x80;
-  return probe;
+/** Another agent's answer to a probe. */
+function isAgentWithAddresses(v: DhcpView): boolean {
+  return (
+    v.optionText(DhcpOption.VendorClassIdentifier) === PROBE_CLASS &&
+    v.optionText(DhcpOption.Message) === GIVES_ADDRESSES
+  );
 }

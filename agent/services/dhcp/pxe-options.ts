@@ -19,6 +19,8 @@ export interface PxeReply {
   readonly pi: RaspberryPi | undefined;
   /** Another server gives the address. */
   readonly proxy: boolean;
+  /** An option 43 with a menu, or with the item that was chosen; a Raspberry Pi gets its own. */
+  readonly vendor?: Octets | undefined;
 }
 
 const PI_ROM: Octets | undefined = encodePxeVendor(RASPBERRY_PI_3B_BOOT);
@@ -28,8 +30,8 @@ const PI_EEPROM: Octets | undefined = encodePxeVendor(RASPBERRY_PI_BOOT);
  * Options 60, 43 and 97, without which some firmware takes an offer for one that is not meant for it.
  *
  * - UEFI takes an offer for HTTP boot only if it calls itself one.
- * - A ProxyDHCP offer has class "PXEClient", and no option 43: a ROM then asks the boot server on port 4011 for its file, and so
- *   does EDK2 (PxeBcDhcp4.c). Without the class iPXE does not look at it.
+ * - A ProxyDHCP offer has class "PXEClient", and no option 43 unless it is a menu: a ROM then asks the boot server on port 4011
+ *   for its file, and so does EDK2 (PxeBcDhcp4.c). Without the class iPXE does not look at it.
  * - A Raspberry Pi wants to read "Raspberry Pi Boot" in a menu of option 43, and boots nothing else.
  * - Option 97 is what the client sent (PXE specification 2.1, section 2.2.3).
  */
@@ -46,7 +48,7 @@ export function writePxeOptions(
   }
   if (!r.proxy && r.pi === undefined) return;
   writer.text(DhcpOption.VendorClassIdentifier, "PXEClient");
-  const vendor = r.pi === undefined ? undefined : r.pi === "rom" ? PI_ROM : PI_EEPROM;
+  const vendor = r.pi === undefined ? r.vendor : r.pi === "rom" ? PI_ROM : PI_EEPROM;
   if (vendor) writePxeVendor(writer, vendor);
   const at = request.optionAt(DhcpOption.ClientMachineIdentifier);
   if (at < 0) return;

@@ -4,23 +4,11 @@ import {
   DHCP_SERVER_PORT,
 } from "../../../protocols/dhcp/options.ts";
 import type { DhcpView } from "../../../protocols/dhcp/packet.ts";
-import {
-  ETHERNET_HEADER_LEN,
-  ETHERTYPE_IPV4,
-  emitEthernet,
-} from "../../../protocols/ethernet/frame.ts";
-import { emitIpv4, IPPROTO_UDP, IPV4_HEADER_LEN } from "../../../protocols/ipv4/packet.ts";
-import { emitUdp, UDP_HEADER_LEN } from "../../../protocols/udp/datagram.ts";
 import { IPV4_BROADCAST, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
-import { MAC_LEN } from "../../../protocols/wire/mac-address.ts";
-import type { Octets } from "../../../protocols/wire/octets.ts";
 import type { TxSlab, UdpPort } from "../../link/datagram.ts";
 import type { FrameSender } from "../link-server.ts";
+import { ETHERNET_BROADCAST, emitDhcpFrame, MESSAGE_AT } from "./frame.ts";
 import { hearsOnSourcePort } from "./question.ts";
-
-const ETHERNET_BROADCAST: Uint8Array = new Uint8Array(MAC_LEN).fill(0xff);
-/** Where a DHCP message begins in a frame of ours. */
-const MESSAGE_AT = ETHERNET_HEADER_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN;
 
 /** Where a reply goes, as RFC 2131 section 4.1 has it. */
 export type Destination =
@@ -78,8 +66,16 @@ export class ReplySender {
 
   /** `src`: our address. */
   send(to: Destination, slab: TxSlab, len: number, src: Ipv4): void {
-    if (to.lane === "udp") this.sendUdp(to, slab, len);
-    else this.sender.sendFrame((tx) => emitFrame(to, this.sender.mac, src, slab, len, tx));
+    if (to.lane === "udp") {
+      this.sendUdp(to, slab, len);
+      return;
+    }
+    const macs = { srcMac: this.sender.mac, dstMac: to.mac };
+    const ports = { srcPort: DHCP_SERVER_PORT, dstPort: DHCP_CLIENT_PORT };
+    this.sender.sendFrame((tx) => {
+      tx.u8.set(slab.octets.u8.subarray(0, len), MESSAGE_AT);
+      return emitDhcpFrame({ ...macs, ...ports, src, dst: to.address }, len, tx);
+    });
   }
 
   private sendUdp(
@@ -92,21 +88,4 @@ export class ReplySender {
     out.octets.u8.set(slab.octets.u8.subarray(0, len));
     this.port?.send(out, len, to.address, to.port);
   }
-}
-
-function emitFrame(
-  to: { readonly mac: Uint8Array; readonly address: Ipv4 },
-  mac: Uint8Array,
-  src: Ipv4,
-  slab: TxSlab,
-  len: number,
-  tx: Octets,
-): number {
-  const dst = to.address;
-  tx.u8.set(slab.octets.u8.subarray(0, len), MESSAGE_AT);
-  let at = emitEthernet({ dst: to.mac, src: mac, etherType: ETHERTYPE_IPV4 }, tx, 0);
-  at += emitIpv4({ src, dst, protocol: IPPROTO_UDP }, UDP_HEADER_LEN + len, tx, at);
-  const ports = { srcPort: DHCP_SERVER_PORT, dstPort: DHCP_CLIENT_PORT };
-  emitUdp(ports, len, src, dst, tx, at);
-  return MESSAGE_AT + len;
 }
