@@ -13,7 +13,7 @@ import { firstWait, neededFirst } from "../../plan/needs.ts";
 import { patienceOf } from "../../plan/patience.ts";
 import { ruleWords, type UnknownEvidence } from "../../plan/unknown-rules.ts";
 import type { Family } from "../../site/families.ts";
-import type { DhcpMode, Subnet, UnknownRule } from "../../site/site.ts";
+import type { Subnet, UnknownRule } from "../../site/site.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE } from "../context.ts";
 import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import type { FrameSender } from "../link-server.ts";
@@ -23,7 +23,7 @@ import { Answers } from "./answers.ts";
 import { ArpProber } from "./arp-prober.ts";
 import { addressOf, fits, isFirst, isReply, lengthOf, replyType } from "./deeds.ts";
 import { MAX_MESSAGE_LEN } from "./message.ts";
-import type { Conduct } from "./mode.ts";
+import { type Conduct, conductOf } from "./mode.ts";
 import {
   addressQuestion,
   evidenceOf,
@@ -58,14 +58,6 @@ interface Came {
   readonly probed?: boolean;
 }
 
-/** What the site's words come to before another server was seen. */
-const CONDUCTS: Readonly<Record<DhcpMode, Conduct>> = {
-  authoritative: "all",
-  auto: "reservations",
-  proxy: "proxy",
-  off: "off",
-};
-
 const OFF_LINK: Came = { srcPort: 0 };
 
 /**
@@ -95,7 +87,7 @@ export class DhcpServer {
     context: ServiceContext,
     sender: FrameSender,
     prober: ArpProber = new ArpProber(sender, context.clock, context.counters),
-    conduct: () => Conduct = () => CONDUCTS[context.planner.site.network.dhcp],
+    conduct: () => Conduct = () => conductOf(context.planner.site.network.dhcp),
     pending: number = PENDING,
   ) {
     this.context = context;

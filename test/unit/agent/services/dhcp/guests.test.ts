@@ -17,7 +17,7 @@ import { emitUdp, UdpView } from "../../../../../protocols/udp/datagram.ts";
 import { formatIpv4 } from "../../../../../protocols/wire/ipv4-address.ts";
 import { parseMac } from "../../../../../protocols/wire/mac-address.ts";
 import { Octets } from "../../../../../protocols/wire/octets.ts";
-import { settle } from "../../../../support/eventually.ts";
+import { eventually, settle } from "../../../../support/eventually.ts";
 import { FakeSender } from "../../../../support/fake-sender.ts";
 import { FakeUdpPorts } from "../../../../support/fake-udp.ts";
 import { ip, RACK, RACK_FILES, testRack } from "../../../../support/test-site.ts";
@@ -112,6 +112,10 @@ async function setUp(conduct: Conduct = "all") {
   /** The same, and half a second passes, in which nobody answers by ARP. */
   const askAndWait = async (a: Ask): Promise<ReturnType<typeof answers>> => {
     const before = await ask(a);
+    // A plan with templates is read from the disk.
+    const planned = (): boolean => rack.context.planner.byMac(a.mac ?? GUEST) !== undefined;
+    if (a.pxe) await eventually(planned, "the guest's plan");
+    await settle();
     rack.clock.advance(PROBE_MS);
     await settle();
     return [...before, ...answers()];
