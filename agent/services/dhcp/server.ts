@@ -34,7 +34,7 @@ import {
 import { chooseSubnet } from "./subnet-choice.ts";
 
 /** Replies that wait for their lease or neighbour entry. */
-const PENDING = 256;
+const PENDING = 2_048;
 /** After its patience was used up, a machine's questions are answered at once for this long: time for an offer and its request, ms. */
 const SPENT_MS = 60_000;
 const MAX_SPENT = 4_096;
