@@ -111,7 +111,9 @@ class CountingCache extends ChunkCache {
 
 /** Files are opened before they are read, and a host with much to do takes its time for that. */
 function waitsForDisk(): boolean {
-  return process.getActiveResourcesInfo().some((what) => what.startsWith("FS") || what === "CloseReq");
+  return process
+    .getActiveResourcesInfo()
+    .some((what) => what.startsWith("FS") || what === "CloseReq");
 }
 
 /** TCP ports on a virtual host: connections of the wire are handed to ordinary Node servers, which never listen. */
