@@ -82,6 +82,8 @@ export interface AgentParts {
   readonly log: { level: string };
   readonly captures: Captures;
   readonly news: AgentNews;
+  /** What the agent itself counted of rubbish, by "protocol status"; a site's services have their own. */
+  readonly counters?: () => Readonly<Record<string, number>>;
   readonly clock: Clock;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;

@@ -4,7 +4,18 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AgentStatus, BundleRecord } from "../../../agent/control/messages.ts";
 import type { AgentProcess } from "../../support/agent-process.ts";
 import { until } from "../../support/until.ts";
-import { blankAgent, claimCode, LAN, machineWire, RACK, RackLan, Store } from "./rack-lan.ts";
+import {
+  blankAgent,
+  bootSun,
+  claimCode,
+  LAN,
+  machineWire,
+  RACK,
+  RackLan,
+  Store,
+  SUN,
+  siteText,
+} from "./rack-lan.ts";
 
 /*
  * The life of three agents, from flashed blank on, as their operator and a stranger on the same LAN see it. The steps build
@@ -12,7 +23,6 @@ import { blankAgent, claimCode, LAN, machineWire, RACK, RackLan, Store } from ".
  */
 
 const NAMES = ["rack-a", "rack-b", "rack-c"] as const;
-const SUN = { mac: "00:03:ba:5b:ae:b3", kernel: "netbsd" } as const;
 const STORE_PORT = 8_080;
 /** The shortest that can be asked for. */
 const PROBATION_S = 5;
@@ -47,29 +57,10 @@ afterAll(async () => {
 /** The site of all three racks. `more`: lines for the end; `change`: what to make of the text. */
 function siteFile(name: string, change: (text: string) => string = (text) => text): string {
   const url = `http://${LAN.laptop}:${STORE_PORT}`;
-  return lan.file(
-    name,
-    change(`site: three-racks
-network: { interface: ${RACK.interface}, address: ${RACK.cidr} }
-management: { interfaces: [${LAN.interface}] }
-assets:
-  ofwboot: { url: "${url}/ofwboot.net" }
-  netbsd: { url: "${url}/netbsd" }
-profiles:
-  netbsd-sparc64:
-    bsd: { loader: ofwboot, root: { ${SUN.kernel}: netbsd } }
-machines:
-  v100: { mac: "${SUN.mac}", ip: 172.24.42.51, profile: netbsd-sparc64 }
-`),
-  );
+  return lan.file(name, change(siteText(url)));
 }
 
-/** Powers the Sun of an agent's rack on; what it told, a line each. */
-async function boot(n: number): Promise<string> {
-  const wire = machineWire(n);
-  const how = ["--interface", wire, "--mac", SUN.mac, "--kernel", SUN.kernel, "--timeout", "60"];
-  return lan.laptop.done("sim", "openfirmware", ...how);
-}
+const boot = (n: number): Promise<string> => bootSun(lan, n);
 
 async function statusOf(name: string): Promise<AgentStatus> {
   return JSON.parse(await lan.laptop.done("status", name, "--json")) as AgentStatus;
