@@ -59,7 +59,7 @@ export class AddressBook {
 
   /** Keeps an address for a client for as long as it may take to answer an offer. */
   offer(subnet: Subnet, client: Client, address: Ipv4): void {
-    this.book(subnet).offer(client, address, this.clock.seconds());
+    this.book(subnet).offer(client, address, this.clock.seconds(), this.wallMs() ?? 0);
   }
 
   mayHave(subnet: Subnet, client: Client, address: Ipv4): boolean {
