@@ -72,7 +72,7 @@ export class ForgottenLeases implements LeaseKeeping {
  *
  * Everything that changes while a batch is being written goes into the next one, so that a rack that wakes up costs a few
  * writes and not one for each machine. More is gentle to an SD card: a lease is kept for longer than it was promised, so that
- * most renewals have been promised already; offers go with the batch of another machine, so that many a REQUEST costs no write;
+ * most renewals have been promised already, and those of a rack that will not be the next time go with one batch; offers go with the batch of another machine, so that many a REQUEST costs no write;
  * and what nobody was promised (a lease that was given back, another host name) waits for a batch, or for the end.
  */
 export class LeaseStore implements LeaseKeeping {
@@ -88,6 +88,8 @@ export class LeaseStore implements LeaseKeeping {
   /** What is promised by another record already, with the details of today. */
   private readonly details = new Map<Ipv4, LeaseRecord>();
   private detailsAtS: LeaseSeconds = 0;
+  /** What is promised by another record still, but not when it is renewed the next time. */
+  private readonly soon = new Map<Ipv4, LeaseRecord>();
   private kept: ClockMark | undefined;
   private urgent = false;
   private writing: Promise<void> | undefined;
@@ -109,6 +111,7 @@ export class LeaseStore implements LeaseKeeping {
   changed(address: Ipv4, lease: Lease | undefined, spareS: LeaseSeconds): void {
     this.offers.delete(address);
     this.details.delete(address);
+    this.soon.delete(address);
     if (!lease) {
       if (this.newest(address)) this.pending.set(address, undefined);
       return;
@@ -120,7 +123,8 @@ export class LeaseStore implements LeaseKeeping {
     const record = recordOf(lease, spareS);
     const newest = this.newest(address);
     if (lease.state === "bound" && promises(newest, lease)) {
-      if (!sameDetails(newest, record)) this.details.set(address, record);
+      if (spareOf(newest, lease) < spareS / 2) this.soon.set(address, record);
+      else if (!sameDetails(newest, record)) this.details.set(address, record);
       return;
     }
     this.pending.set(address, record);
@@ -137,7 +141,7 @@ export class LeaseStore implements LeaseKeeping {
   async close(mark: () => ClockMark): Promise<void> {
     this.offers.clear();
     this.detailsAtS = Number.NEGATIVE_INFINITY;
-    if (this.pending.size > 0 || this.details.size > 0) this.urgent = true;
+    if (this.pending.size + this.details.size + this.soon.size > 0) this.urgent = true;
     await this.durable(mark);
   }
 
@@ -189,6 +193,7 @@ export class LeaseStore implements LeaseKeeping {
       for (const [address, record] of batch) {
         if (!this.pending.has(address)) this.pending.set(address, record);
       }
+      this.urgent = true;
       throw error;
     } finally {
       this.flying = new Map();
@@ -209,6 +214,8 @@ export class LeaseStore implements LeaseKeeping {
       if (overS > nowS) batch.set(address, record);
     }
     this.offers.clear();
+    for (const [address, record] of this.soon) batch.set(address, record);
+    this.soon.clear();
     return batch;
   }
 }
@@ -223,6 +230,12 @@ interface Offer {
 function promises(kept: LeaseRecord | undefined, lease: Lease): boolean {
   if (kept?.state !== "bound" || kept.key !== lease.key || kept.mac !== lease.mac) return false;
   return kept.endsS === FOREVER_S || kept.endsS >= lease.endsS;
+}
+
+/** For how much longer than this lease a record promises. */
+function spareOf(kept: LeaseRecord | undefined, lease: Lease): LeaseSeconds {
+  if (kept === undefined || kept.endsS === FOREVER_S) return Number.POSITIVE_INFINITY;
+  return kept.endsS - lease.endsS;
 }
 
 function sameDetails(a: LeaseRecord | undefined, b: LeaseRecord): boolean {

@@ -1,10 +1,8 @@
-import { spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import path from "node:path";
-import { setTimeout as later } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { LeasePromises } from "../../support/lease-promises.ts";
 import { tempDir } from "../../support/temp-dir.ts";
+import { type Kill, killedWorker } from "../support/killed-worker.ts";
 
 const KILLS = 1000;
 /** Agents that are killed at the same time, each with its own folder. */
@@ -13,11 +11,8 @@ const WORKER = path.resolve("test/unit/agent/addresses/lease-worker.mjs");
 /** Machines that ask at the same time, and all of them. */
 const IN_FLIGHT = 24;
 const MACHINES = 240;
-/** The longest that an agent gives addresses, ms. */
-const LIFE_MS = 40;
-/** The share of those that are killed while they open their database. */
-const EARLY = 10;
-const EARLY_MS = 200;
+/** While they give addresses; some while they open their database. */
+const KILL: Kill = { lifeMs: 40, early: 10, earlyMs: 200 };
 
 describe("an agent that is killed while it gives addresses to many", () => {
   it(`has kept each that it promised over ${KILLS} kills, and gives none twice`, {
@@ -44,38 +39,9 @@ async function killing(
   const promises = new LeasePromises();
   let ready = 0;
   for (let kill = 0; kill < kills; kill++) {
-    const lines = await killedWorker(dir);
+    const lines = await killedWorker([WORKER, dir, String(IN_FLIGHT), String(MACHINES)], KILL);
     expect(promises.run(lines), `kill ${kill}`).toEqual([]);
     ready += lines.includes("ready") ? 1 : 0;
   }
   return { kills, ready, promises };
-}
-
-/** Whole lines that a worker said until it was killed. */
-async function killedWorker(dir: string): Promise<readonly string[]> {
-  const args = [WORKER, dir, String(IN_FLIGHT), String(MACHINES)];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let out = "";
-  let errors = "";
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const speaks = new Promise<void>((resolve) => {
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      out += text;
-      resolve();
-    });
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errors += text;
-  });
-  if (randomInt(EARLY) === 0) {
-    await later(randomInt(EARLY_MS));
-  } else {
-    await Promise.race([speaks, ended]);
-    await later(randomInt(LIFE_MS));
-  }
-  child.kill("SIGKILL");
-  await ended;
-  expect(errors).toBe("");
-  expect(child.signalCode).toBe("SIGKILL");
-  return out.split("\n").slice(0, -1);
 }

@@ -16,7 +16,7 @@ const CALLS = "openat,write,writev,pwrite64,pwritev,fdatasync,fsync,msync";
 /** "PID call(arguments) = result", or the first or second half of one during which another thread was told of. */
 const LINE = /^(\d+) +(<\.\.\. )?(\w+)(\(| resumed>)(.*)$/s;
 /** A record of a lease as LMDB has it: the address (10.0.…) in hex, and in the record the card and at last the name. */
-const RECORD = /(0A00[0-9A-F]{4})(?:(?!\d\d:)[^])*?((?:[0-9a-f]{2}:){5}[0-9a-f]{2})[^]*?(h\d{6})/g;
+const RECORD = /(0A00[0-9A-F]{4})(?:(?!\d\d:).)*?((?:[0-9a-f]{2}:){5}[0-9a-f]{2}).*?(h\d{6})/gs;
 
 describe("the system calls of an agent that gives addresses", () => {
   it("have each promise on disk before the word of it", () => {

@@ -94,7 +94,8 @@ describe("who gets which address", () => {
   });
 
   it("lets an offer lapse, and gives it to another at once only when there is no other address", () => {
-    for (const n of [1, 2, 3, 4]) book.offer(host(n), book.choose(host(n), 0, 0).address ?? 0, 0, 0);
+    for (const n of [1, 2, 3, 4])
+      book.offer(host(n), book.choose(host(n), 0, 0).address ?? 0, 0, 0);
     expect(book.choose(host(5), 0, 1).address).toBeUndefined();
     expect(book.choose(host(5), 0, 5).address).toBe(FIRST);
     expect([...kept.values()].map((l) => l?.state)).toEqual(Array(SIZE).fill("offered"));

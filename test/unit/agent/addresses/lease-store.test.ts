@@ -1,6 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { AddressBook } from "../../../../agent/addresses/address-book.ts";
 import type { Lease } from "../../../../agent/addresses/lease.ts";
+import { LeaseStore } from "../../../../agent/addresses/lease-store.ts";
+import { AgentError } from "../../../../agent/errors.ts";
 import type { Site } from "../../../../agent/site/site.ts";
+import { openDatabase } from "../../../../agent/state/database.ts";
 import { parseIpv4 } from "../../../../protocols/wire/ipv4-address.ts";
 import {
   bindMachine,
@@ -100,6 +104,22 @@ describe("what leases cost the disk", () => {
     );
   });
 
+  it("writes the renewals of a whole rack together", async () => {
+    const h = host();
+    const { book } = h.open();
+    const MACHINES = 20;
+    const HOURS = 6;
+    for (let half = 0; half < 2 * HOURS; half++) {
+      for (let n = 0; n < MACHINES; n++) {
+        await bindMachine(book, n);
+        h.pass(HOUR / 2 / MACHINES);
+      }
+    }
+    // Twenty to begin with, as none of them was offered anything while another one asked.
+    expect(book.batches).toBeGreaterThan(MACHINES + HOURS / 2);
+    expect(book.batches).toBeLessThan(MACHINES + 2 * HOURS + 2);
+  });
+
   it("does not write for another identifier or name alone, and has them after all", async () => {
     const h = host();
     const first = h.open();
@@ -111,6 +131,27 @@ describe("what leases cost the disk", () => {
     expect(first.book.batches).toBe(1);
     await first.close();
     expect(h.open().book.at(address)).toMatchObject({ id: "ff01", hostname: "node1" });
+  });
+});
+
+describe("a disk that does not take a lease", () => {
+  it("has it not promised, and is asked again for the next one", async () => {
+    const database = openDatabase({ dir: tempDir() });
+    onTestFinished(() => database.close());
+    const full = new AgentError("E_STATE", "the disk is full");
+    const transaction = vi.spyOn(database, "transaction").mockRejectedValueOnce(full);
+    const book = new AddressBook({
+      site: SITE,
+      leases: new LeaseStore(database),
+      now: () => 0,
+      wallMs: () => T0,
+    });
+    await expect(bindMachine(book, 1)).rejects.toBe(full);
+    // It asks again, and would be told.
+    const address = ip(await bindMachine(book, 1));
+    expect(transaction).toHaveBeenCalledTimes(2);
+    const { leases } = new LeaseStore(database).read();
+    expect(leases.map((lease) => lease.address)).toEqual([address]);
   });
 });
 
