@@ -44,6 +44,8 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
   "machines.hold": change(),
   "machines.release": change(),
   "machines.wake": change(),
+  "leases.list": read("/leases"),
+  "leases.release": change(),
   "cache.list": read("/cache"),
   "cache.prefetch": change(),
   "cache.refresh": change(),
