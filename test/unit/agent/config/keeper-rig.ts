@@ -6,8 +6,8 @@ import { AgentError } from "../../../../agent/errors.ts";
 import { loadSite } from "../../../../agent/site/load.ts";
 import type { Site } from "../../../../agent/site/site.ts";
 import { openDatabase } from "../../../../agent/state/database.ts";
-import { plainTools } from "../../../support/plain-bundles.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
+import { plainTools } from "../../../support/plain-bundles.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
 
 export const LOCAL: Caller = { kind: "local" };

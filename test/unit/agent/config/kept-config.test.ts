@@ -1,7 +1,7 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { plainBundle } from "../../../support/plain-bundles.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { plainBundle } from "../../../support/plain-bundles.ts";
 import { FETCHED, KeeperRig, LOCAL, PUSH, siteText } from "./keeper-rig.ts";
 
 const bundle = (serial: number, name: string): Uint8Array => plainBundle(serial, siteText(name));
