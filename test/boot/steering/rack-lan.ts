@@ -7,6 +7,7 @@ import { AgentProcess, MAIN } from "../../support/agent-process.ts";
 import { LiveTap } from "../../support/live-tap.ts";
 import { Namespace } from "../../support/netns.ts";
 import { until } from "../../support/until.ts";
+import type { TimedFrame } from "./cut.ts";
 
 /** The same in every rack: they are separate wires. */
 export const RACK = { interface: "rack0", cidr: "172.24.42.150/24" } as const;
@@ -137,9 +138,10 @@ export class RackLan {
     this.tap = await LiveTap.open(this.laptop.ns, "lane", "br0");
   }
 
-  /** What it carried since then. */
-  get frames(): readonly Buffer[] {
-    return this.tap?.frames ?? [];
+  /** What it carried since then, and when. */
+  get recorded(): readonly TimedFrame[] {
+    const { frames = [], timesMs = [] } = this.tap ?? {};
+    return frames.map((octets, i) => ({ octets, timeMs: timesMs[i] ?? 0 }));
   }
 
   /** A file in the laptop's folder. */

@@ -2,8 +2,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AgentStatus, BundleRecord } from "../../../agent/control/messages.ts";
+import { capturePath } from "../../golden/captures.ts";
 import type { AgentProcess } from "../../support/agent-process.ts";
+import { PcapWriter } from "../../support/pcap-writer.ts";
 import { until } from "../../support/until.ts";
+import { cut } from "./cut.ts";
 import {
   blankAgent,
   bootSun,
@@ -30,6 +33,11 @@ const STEP_MS = 90_000;
 /** After a boot it is half a minute quiet before anything is replaced. */
 const QUIET_MS = 60_000;
 
+/** Documented in test/golden/captures/README.md. */
+const { STEERING_TRACE } = process.env;
+const WRITES = STEERING_TRACE === "write";
+const TRACE = "steering.pcap";
+
 let lan: RackLan;
 let store: Store;
 let publisher: AgentProcess;
@@ -51,8 +59,16 @@ afterAll(async () => {
   for (const agent of agents) await agent.close();
   await publisher?.close();
   await store.close();
+  if (WRITES) keepTrace();
   await lan.close();
 }, STEP_MS);
+
+/** What the LAN carried becomes the golden trace. */
+function keepTrace(): void {
+  const writer = new PcapWriter();
+  for (const { octets, timeMs } of cut(lan.recorded)) writer.add(octets, timeMs);
+  writer.save(capturePath(TRACE));
+}
 
 /** The site of all three racks. `more`: lines for the end; `change`: what to make of the text. */
 function siteFile(name: string, change: (text: string) => string = (text) => text): string {
@@ -185,7 +201,8 @@ describe("three agents, their operator and a stranger", () => {
   it(
     "are re-steered by one command",
     async () => {
-      await publisher.close();
+      publisher.signal("SIGTERM");
+      expect(await publisher.exit()).toBe(0);
       const site = siteFile("site-2.yaml", (text) => text.replace('/netbsd"', '/netbsd-2"'));
       const said = await lan.laptop.done(
         "push",
@@ -302,6 +319,8 @@ describe("three agents, their operator and a stranger", () => {
         expect(stdout + stderr).toMatch(/first|new/i);
         const again = await lan.laptop.pilotlight("discover");
         expect(again.stdout).toContain("rack-c (2)");
+        impostor.signal("SIGTERM");
+        expect(await impostor.exit()).toBe(0);
       } finally {
         await impostor.close();
       }
