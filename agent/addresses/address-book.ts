@@ -4,7 +4,7 @@ import type { Site, Subnet } from "../site/site.ts";
 import { type Client, clientOf, FOREVER, type Lease } from "./lease.ts";
 import { type Choice, LeaseBook } from "./lease-book.ts";
 import { type ClockMark, LeaseClock } from "./lease-clock.ts";
-import type { LeaseKeeping } from "./lease-store.ts";
+import { ForgottenLeases, type LeaseKeeping } from "./lease-store.ts";
 import { Pool } from "./pool.ts";
 
 /** What the address book of a site is opened with. */
@@ -36,6 +36,11 @@ export class AddressBook {
     const { leases, mark } = this.store.read();
     this.clock = new LeaseClock(mark, input.now, input.wallMs);
     this.open(leases);
+  }
+
+  /** A book that is forgotten with its process: for replays and rehearsals, which promise nothing to anybody. */
+  static forgetful(site: Site, now: () => number): AddressBook {
+    return new AddressBook({ site, leases: new ForgottenLeases(), now, wallMs: () => undefined });
   }
 
   get subnets(): readonly Subnet[] {

@@ -62,13 +62,21 @@ export const TX_SLAB_LEN = 9_216;
 /** A fixed set of transmit slabs; nothing is allocated once it exists. */
 export class TxPool {
   private readonly free: TxSlab[] = [];
+  private readonly count: number;
+  private readonly slabLen: number;
+  private made = 0;
 
+  /** At most `count` slabs, each made when it is first needed. */
   constructor(count: number, slabLen: number = TX_SLAB_LEN) {
-    for (let i = 0; i < count; i++) this.free.push({ octets: Octets.alloc(slabLen) });
+    this.count = count;
+    this.slabLen = slabLen;
   }
 
   borrow(): TxSlab | undefined {
-    return this.free.pop();
+    const slab = this.free.pop();
+    if (slab || this.made >= this.count) return slab;
+    this.made += 1;
+    return { octets: Octets.alloc(this.slabLen) };
   }
 
   release(slab: TxSlab): void {

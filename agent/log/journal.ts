@@ -70,6 +70,8 @@ const MAX_TEXT = 300;
 /** Strangers are remembered by what they asked, so that a flood of one question costs one line a minute. */
 const REPEAT_MS = 60_000;
 const MAX_REMEMBERED = 1_024;
+/** Part of the limit by which the journal may be longer until its oldest entries go. */
+const SPARE = 0.1;
 /** Entries about strangers a minute: whoever makes up a new address for each question costs no more than these. */
 const MAX_STRANGERS = 60;
 
@@ -87,11 +89,13 @@ export class Journal {
   private strangersSinceMs = 0;
   private strangers = 0;
   private readonly limit: number;
+  private readonly spare: number;
   private readonly now: () => number;
 
   /** `limit`: entries kept, from the board's budget. `now`: milliseconds since 1970. */
   constructor(limit: number, now: () => number) {
     this.limit = limit;
+    this.spare = Math.ceil(limit * SPARE);
     this.now = now;
   }
 
@@ -106,7 +110,7 @@ export class Journal {
 
   /** The entries kept, oldest first. */
   entries(): readonly JournalEntry[] {
-    return this.ring;
+    return this.ring.length > this.limit ? this.ring.slice(-this.limit) : this.ring;
   }
 
   /** Calls `listener` for each entry from now on; returns what ends that. */
@@ -134,7 +138,10 @@ export class Journal {
     };
     if (entry.outcome !== "progress") {
       this.ring.push(entry);
-      if (this.ring.length > this.limit) this.ring.shift();
+      // Many at a time: to move all others up for each new one would cost more than the rest of a DHCP answer.
+      if (this.ring.length > this.limit + this.spare) {
+        this.ring.splice(0, this.ring.length - this.limit);
+      }
     }
     for (const listener of this.listeners) listener(entry);
   }

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { emitEthernet } from "../../protocols/ethernet/frame.ts";
 import { Octets } from "../../protocols/wire/octets.ts";
+import { AddressBook } from "../addresses/address-book.ts";
 import { ChunkCache } from "../assets/chunk-cache.ts";
 import { AssetStore } from "../assets/store.ts";
 import type { AgentError } from "../errors.ts";
@@ -79,6 +80,7 @@ export class ReplayAgent {
     const clock = new ReplayClock();
     const context: ServiceContext = {
       planner,
+      addresses: AddressBook.forgetful(site, () => clock.now()),
       sightings: new Sightings(() => clock.now()),
       needs: new Needs(() => clock.now()),
       journal: new HandedJournal(events.note, () => clock.now()),

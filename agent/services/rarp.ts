@@ -7,14 +7,17 @@ import {
   padFrame,
 } from "../../protocols/ethernet/frame.ts";
 import { formatIpv4, IPV4_BROADCAST } from "../../protocols/wire/ipv4-address.ts";
-import { macText } from "../../protocols/wire/mac-address.ts";
+import { type MacText, macText } from "../../protocols/wire/mac-address.ts";
 import type { Octets } from "../../protocols/wire/octets.ts";
 import { statusName } from "../../protocols/wire/status.ts";
+import { FOREVER } from "../addresses/lease.ts";
 import type { BootPlan } from "../plan/boot-plan.ts";
 import { firstWait, neededFirst } from "../plan/needs.ts";
 import { patienceOf } from "../plan/patience.ts";
+import { ruleWords } from "../plan/unknown-rules.ts";
 import type { Family } from "../site/families.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "./context.ts";
+import { type Conduct, conductOf } from "./dhcp/mode.ts";
 import { HeldQuestions, heldBecause, heldFor } from "./hold.ts";
 import type { FrameSender } from "./link-server.ts";
 
@@ -32,10 +35,19 @@ export class RarpService {
   private readonly sender: FrameSender;
   private readonly view = new ArpView();
   private readonly held: HeldQuestions;
+  private readonly conduct: () => Conduct;
+  /** Guests whose plans are being made. */
+  private readonly admitting = new Set<MacText>();
 
-  constructor(context: ServiceContext, sender: FrameSender) {
+  /** `conduct`: what is done about addresses now. */
+  constructor(
+    context: ServiceContext,
+    sender: FrameSender,
+    conduct: () => Conduct = () => conductOf(context.planner.site.network.dhcp),
+  ) {
     this.context = context;
     this.sender = sender;
+    this.conduct = conduct;
     this.held = new HeldQuestions(context.clock);
   }
 
@@ -60,9 +72,16 @@ export class RarpService {
     }
     const known = context.planner.byMac(mac);
     if (!known) {
-      this.silent(mac, UNKNOWN_MACHINE);
+      this.admit(mac, view.tpa);
       return;
     }
+    this.ask(known, view.tpa);
+  }
+
+  /** `tpa`: the target address of the question, by which U-Boot is known. */
+  private ask(known: BootPlan, tpa: number): void {
+    const { context } = this;
+    const { mac } = known.machine;
     const held = heldBack(known, context);
     if (held !== undefined) {
       this.held.drop(mac);
@@ -72,8 +91,53 @@ export class RarpService {
     const plan = context.planner.asks(known, { by: "rarp" });
     const { family, why } = context.sightings.rarp(plan.machine);
     signOfLife(plan, context);
-    if (view.tpa !== IPV4_BROADCAST && this.hold(plan, family, why)) return;
+    if (tpa !== IPV4_BROADCAST && this.hold(plan, family, why)) return;
     this.answer(plan, `${why}${heldFor(this.held.drop(mac))}`);
+  }
+
+  /** Lets a machine in that the site does not name, if a rule gives it something that it can boot by RARP. */
+  private admit(mac: MacText, tpa: number): void {
+    const { planner, addresses, journal } = this.context;
+    const nothing = { architectures: [], vendorClass: "", uuid: "", serial: "", circuitId: "" };
+    const shown = { ...nothing, mac, family: "openfirmware", relay: 0 } as const;
+    const rule = planner.ruleOf(shown);
+    if (!rule) {
+      this.silent(mac, UNKNOWN_MACHINE);
+      return;
+    }
+    if (!rule.profile || this.conduct() !== "all") {
+      this.silent(
+        mac,
+        rule.profile ? "no pool is open here" : `${ruleWords(rule)} gives it nothing to boot`,
+      );
+      return;
+    }
+    if (this.admitting.has(mac)) return;
+    const [rack] = planner.site.network.subnets;
+    const client = addresses.client(rack, mac);
+    const { address, why } = addresses.choose(rack, client, 0);
+    if (address === undefined) {
+      this.silent(mac, why);
+      return;
+    }
+    this.admitting.add(mac);
+    addresses.offer(rack, client, address);
+    planner
+      .admit(shown, rule, address)
+      // RARP knows of no leases (RFC 903): the address is its own for ever, as by BOOTP.
+      .then((plan) => addresses.bind(rack, client, address, FOREVER, "").then(() => plan))
+      .then((plan) => this.ask(plan, tpa))
+      .catch((error: unknown) => {
+        const decision = `it cannot be let in: ${error instanceof Error ? error.message : error}`;
+        journal.note({
+          protocol: "rarp",
+          mac,
+          event: `who is ${mac}?`,
+          decision,
+          outcome: "failed",
+        });
+      })
+      .finally(() => this.admitting.delete(mac));
   }
 
   /**

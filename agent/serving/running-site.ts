@@ -1,3 +1,4 @@
+import type { AddressBook } from "../addresses/address-book.ts";
 import type { DiskCache } from "../assets/cache/disk-cache.ts";
 import type { AssetKeeper } from "../assets/fetch/asset-keeper.ts";
 import type { AssetControl } from "../control/asset-routes.ts";
@@ -20,6 +21,7 @@ export interface RunningSite {
   readonly activity: BootActivity;
   readonly sightings: Sightings;
   readonly counters: StatusCounters;
+  readonly addresses: AddressBook;
   readonly wake: RunningServices["wake"];
   /** What the commands of this host ask the keeper by. */
   readonly assets: AssetControl;

@@ -2,6 +2,9 @@ import { stat } from "node:fs/promises";
 import type { Logger } from "pino";
 import type { Budgets } from "../../boards/board.ts";
 import { formatIpv4 } from "../../protocols/wire/ipv4-address.ts";
+import { AddressBook } from "../addresses/address-book.ts";
+import { LeaseStore } from "../addresses/lease-store.ts";
+import { isPlausible } from "../assets/fetch/status.ts";
 import { type OpenAssets, openAssets } from "../assets/open-assets.ts";
 import { FirstReads } from "../assets/trees/first-reads.ts";
 import { assetControl } from "../control/asset-control.ts";
@@ -71,6 +74,7 @@ export class Serving {
   private planner: Planner | undefined;
   /** The planner's plans with what operators override; as long as a site is served. */
   private plans: CurrentPlans | undefined;
+  private addresses: AddressBook | undefined;
   private network: RackNetwork | undefined;
   /** Addresses that another DHCP server gave to machines of ours. */
   private readonly foreign = new ForeignAddresses();
@@ -92,8 +96,8 @@ export class Serving {
 
   /** What is served now; undefined while the agent is unconfigured. */
   get current(): RunningSite | undefined {
-    const { plans, assets, sightings, counters, network } = this;
-    if (!plans || !assets || !network) return undefined;
+    const { plans, assets, sightings, counters, network, addresses } = this;
+    if (!plans || !assets || !network || !addresses) return undefined;
     const { keeper, cache } = assets;
     const { site } = plans;
     const { activity, version } = this.o;
@@ -108,6 +112,7 @@ export class Serving {
       sightings,
       counters,
       wake: network.wake,
+      addresses,
       assets: assetControl({ site, keeper, cache, booting, pid: process.pid, version }),
     };
   }
@@ -210,7 +215,19 @@ export class Serving {
         elsewhere: this.foreign,
       });
     }
+    if (this.addresses) this.addresses.adopt(planner.site);
+    else this.addresses = this.openAddresses(planner.site);
     this.planner = planner;
+  }
+
+  private openAddresses(site: Site): AddressBook {
+    const { clock, database } = this.o;
+    return new AddressBook({
+      site,
+      leases: new LeaseStore(database),
+      now: () => clock.now(),
+      wallMs: () => (isPlausible(Date.now()) ? Date.now() : undefined),
+    });
   }
 
   /** Puts the services on another network part; the context has the new planner already. */
@@ -275,14 +292,23 @@ export class Serving {
     const { journal, clock } = this.o;
     // An answer that is being prepared while all is closed still asks for its plan.
     let last = this.plans;
+    let book = this.addresses;
     const current = (): CurrentPlans => {
       last = this.plans ?? last;
       if (!last) throw new Error("services without a site");
       return last;
     };
+    const addresses = (): AddressBook => {
+      book = this.addresses ?? book;
+      if (!book) throw new Error("services without addresses");
+      return book;
+    };
     return {
       get planner() {
         return current();
+      },
+      get addresses() {
+        return addresses();
       },
       sightings,
       needs,
@@ -354,6 +380,8 @@ export class Serving {
     for (const old of this.retiring) await old.stop();
     this.plans?.stop();
     this.plans = undefined;
+    await this.addresses?.close();
+    this.addresses = undefined;
     this.planner = undefined;
     this.assets = undefined;
     await assets?.close();

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { AddressBook } from "../../agent/addresses/address-book.ts";
 import { ChunkCache } from "../../agent/assets/chunk-cache.ts";
 import { AssetStore } from "../../agent/assets/store.ts";
 import type { AgentError } from "../../agent/errors.ts";
@@ -120,7 +121,9 @@ export async function testRack(
   const journal = new Journal(200, () => 1_700_000_000_000 + clock.now());
   const sightings = new Sightings(() => clock.now());
   const needs = new Needs(() => clock.now());
-  const context = { planner, sightings, needs, journal, counters: new StatusCounters(), clock };
+  const addresses = AddressBook.forgetful(site, () => clock.now());
+  const counters = new StatusCounters();
+  const context = { planner, addresses, sightings, needs, journal, counters, clock };
   const plan = (name: string): BootPlan => {
     const machine = site.machines.find((m) => m.name === name);
     const found = machine && planner.byIp(machine.ip);

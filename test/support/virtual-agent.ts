@@ -1,4 +1,5 @@
 import { createServer, type Server } from "node:net";
+import { AddressBook } from "../../agent/addresses/address-book.ts";
 import { ChunkCache } from "../../agent/assets/chunk-cache.ts";
 import type { Assets } from "../../agent/assets/slot.ts";
 import { AssetStore } from "../../agent/assets/store.ts";
@@ -60,6 +61,7 @@ export async function startVirtualAgent(
   const journal = new Journal(10_000, () => EPOCH_MS + clock.now());
   const context = {
     planner: await plansOf(planner, journal, clock),
+    addresses: AddressBook.forgetful(site, clock.now),
     sightings: new Sightings(clock.now),
     needs: new Needs(clock.now),
     journal,

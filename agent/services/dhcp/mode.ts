@@ -7,6 +7,18 @@ import type { DhcpMode } from "../../site/site.ts";
  */
 export type Conduct = "all" | "reservations" | "proxy" | "off";
 
+const CONDUCTS: Readonly<Record<DhcpMode, Conduct>> = {
+  authoritative: "all",
+  auto: "reservations",
+  proxy: "proxy",
+  off: "off",
+};
+
+/** What a mode comes to while no other server was seen. */
+export function conductOf(mode: DhcpMode): Conduct {
+  return CONDUCTS[mode];
+}
+
 /** What is kept of a server that was seen, so that `auto` is the same after a restart. */
 export interface SeenServer {
   readonly address: Ipv4;

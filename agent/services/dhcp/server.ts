@@ -1,117 +1,127 @@
-import {
-  BOOTREQUEST,
-  BROADCAST_FLAG,
-  DHCP_CLIENT_PORT,
-  DHCP_SERVER_PORT,
-  DhcpMessageType,
-  messageTypeName,
-} from "../../../protocols/dhcp/options.ts";
+import { BOOTREQUEST, DHCP_SERVER_PORT, DhcpMessageType } from "../../../protocols/dhcp/options.ts";
 import { DhcpView } from "../../../protocols/dhcp/packet.ts";
-import {
-  ETHERNET_HEADER_LEN,
-  ETHERTYPE_IPV4,
-  emitEthernet,
-} from "../../../protocols/ethernet/frame.ts";
-import { emitIpv4, IPPROTO_UDP, IPV4_HEADER_LEN } from "../../../protocols/ipv4/packet.ts";
-import { emitUdp, UDP_HEADER_LEN, type UdpView } from "../../../protocols/udp/datagram.ts";
-import { formatIpv4, IPV4_BROADCAST, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
+import type { UdpView } from "../../../protocols/udp/datagram.ts";
+import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
 import { MAC_LEN, type MacText, macText } from "../../../protocols/wire/mac-address.ts";
 import { Octets } from "../../../protocols/wire/octets.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
-import {
-  type Datagram,
-  TxPool,
-  type TxSlab,
-  type UdpPort,
-  type UdpPorts,
-} from "../../link/datagram.ts";
-import type { JournalProtocol } from "../../log/journal.ts";
-import type { BootPlan, Offer } from "../../plan/boot-plan.ts";
-import { recogniseDhcp } from "../../plan/family.ts";
+import { type Datagram, TxPool, type UdpPort, type UdpPorts } from "../../link/datagram.ts";
+import type { BootPlan } from "../../plan/boot-plan.ts";
+import { type Recognition, recogniseDhcp } from "../../plan/family.ts";
+import { addressOnly } from "../../plan/guests.ts";
 import { firstWait, neededFirst } from "../../plan/needs.ts";
 import { patienceOf } from "../../plan/patience.ts";
-import type { RaspberryPi } from "../../plan/raspberry-pi.ts";
+import { ruleWords, type UnknownEvidence } from "../../plan/unknown-rules.ts";
 import type { Family } from "../../site/families.ts";
+import type { Subnet, UnknownRule } from "../../site/site.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE } from "../context.ts";
 import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import type { FrameSender } from "../link-server.ts";
-import { decideDhcp, evidenceOf, messageName } from "./decide.ts";
-import { emitNak, emitReply, MAX_MESSAGE_LEN, type ReplyContent } from "./message.ts";
+import { RateLimit } from "../rate-limit.ts";
+import { type AddressDecision, type AddressQuestion, decideAddress } from "./address-decision.ts";
+import { Answers } from "./answers.ts";
+import { ArpProber } from "./arp-prober.ts";
+import { addressOf, fits, isFirst, isReply, lengthOf, replyType } from "./deeds.ts";
+import { MAX_MESSAGE_LEN } from "./message.ts";
+import { type Conduct, conductOf } from "./mode.ts";
+import {
+  addressQuestion,
+  evidenceOf,
+  hostnameOf,
+  messageName,
+  unknownEvidence,
+} from "./question.ts";
+import { chooseSubnet } from "./subnet-choice.ts";
 
-const ETHERNET_BROADCAST: Uint8Array = new Uint8Array(MAC_LEN).fill(0xff);
-/** Where a DHCP message begins in a frame of ours. */
-const MESSAGE_AT = ETHERNET_HEADER_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN;
-/** Replies that wait for their neighbour entry. */
-const PENDING = 32;
+/** Replies that wait for their lease or neighbour entry. */
+const PENDING = 2_048;
 /** After its patience was used up, a machine's questions are answered at once for this long: time for an offer and its request, ms. */
 const SPENT_MS = 60_000;
+const MAX_SPENT = 4_096;
+/** What one card may ask; more than any firmware does. */
+const PER_CARD = { burst: 60, perSecond: 10 } as const;
+const MAX_CARDS = 8_192;
+/** What all cards that the site does not name may ask together: those that it names are answered whatever the others do. */
+const STRANGERS = { burst: 20_000, perSecond: 20_000 } as const;
+/** The boot ROM of a Raspberry Pi 3 does not hear an offer that comes at once (raspberrypi/firmware#862), ms. */
+const PI_ROM_DELAY_MS = 1_000;
+/** Nor does it ever send a REQUEST: what it was offered it keeps for as long as it may load, s. */
+const PI_ROM_LEASE_S = 1_800;
 
-/** Where a reply goes, as RFC 2131 section 4.1 has it. */
-type Destination =
-  | { readonly lane: "link"; readonly mac: Uint8Array; readonly address: Ipv4 }
-  | { readonly lane: "udp"; readonly address: Ipv4; readonly port: number };
-
-/** A request that is to be answered, and all that the journal needs of it; outlives the packet. */
-interface Answered {
-  readonly plan: BootPlan;
-  readonly family: Family;
-  readonly pi: RaspberryPi | undefined;
-  readonly offer: Offer;
-  readonly type: number;
-  readonly event: string;
-  readonly decision: string;
-  readonly protocol: JournalProtocol;
-  readonly arrivedMs: number;
+/** What a message came with, and what became of it so far. */
+interface Came {
+  /** UDP port of the sender; 0: off the link. */
+  readonly srcPort: number;
+  /** How long the question was held; undefined: it has just come. */
+  readonly heldMs?: number;
+  /** Nobody answered at the address that it would get. */
+  readonly probed?: boolean;
 }
 
+const OFF_LINK: Came = { srcPort: 0 };
+
 /**
- * BOOTP and DHCP for the machines of the site, each of which has its one reserved address.
+ * BOOTP and DHCP: reservations for the machines of the site, addresses of the pool for those that a rule lets in.
  *
- * Broadcasts come by the link lane, renewals and relayed requests by UDP. Replies leave by the link lane, straight to the
- * client's hardware address; only those to a relay leave by UDP.
+ * Broadcasts come by the link lane, renewals and relayed requests by UDP. An address is confirmed only when its lease is durable.
  *
  * A machine whose first file is still being fetched is left without an offer for as long as its firmware is known to wait for
  * one; what it waits beyond that it waits for the file.
  */
 export class DhcpServer {
   private readonly context: ServiceContext;
-  private readonly sender: FrameSender;
+  private readonly prober: ArpProber;
+  private readonly conduct: () => Conduct;
   private readonly view = new DhcpView();
-  private readonly pool = new TxPool(PENDING, MAX_MESSAGE_LEN);
+  private readonly answers: Answers;
   private readonly held: HeldQuestions;
+  private readonly cards: RateLimit;
+  private readonly strangers: RateLimit;
   /** When the patience of a machine was used up. */
   private readonly spentMs = new Map<MacText, number>();
+  /** Guests whose plans are being made. */
+  private readonly admitting = new Set<MacText>();
   private port: UdpPort | undefined;
 
-  constructor(context: ServiceContext, sender: FrameSender) {
+  constructor(
+    context: ServiceContext,
+    sender: FrameSender,
+    prober: ArpProber = new ArpProber(sender, context.clock, context.counters),
+    conduct: () => Conduct = () => conductOf(context.planner.site.network.dhcp),
+    pending: number = PENDING,
+  ) {
     this.context = context;
-    this.sender = sender;
+    this.prober = prober;
+    this.conduct = conduct;
+    const now = (): number => context.clock.now();
+    this.answers = new Answers(context, sender, new TxPool(pending, MAX_MESSAGE_LEN));
     this.held = new HeldQuestions(context.clock);
+    this.cards = new RateLimit(PER_CARD, MAX_CARDS, now);
+    this.strangers = new RateLimit(STRANGERS, 1, now);
   }
 
   /** Opens the unicast port: renewals and relays. */
   async start(ports: UdpPorts): Promise<void> {
     this.port = await ports.open(DHCP_SERVER_PORT, { name: "dhcp" });
+    this.answers.use(this.port);
     this.port.onDatagram((d) => this.handleUdp(d));
   }
 
   stop(): void {
     this.held.clear();
     this.port?.close();
-    this.port = undefined;
   }
 
   /** Takes a broadcast message off the link. */
   handleBroadcast(o: Octets, udp: UdpView): void {
-    this.handle(o, udp.payloadAt, udp.payloadLen);
+    this.handle(o, udp.payloadAt, udp.payloadLen, OFF_LINK);
   }
 
   private handleUdp(d: Datagram): void {
-    this.handle(d.octets, d.at, d.len);
+    this.handle(d.octets, d.at, d.len, { srcPort: d.srcPort });
   }
 
-  /** `heldMs`: how long the question was held, undefined when it has just come. */
-  private handle(o: Octets, at: number, len: number, heldMs?: number): void {
+  private handle(o: Octets, at: number, len: number, came: Came): void {
     const { view, context } = this;
     const status = view.reset(o, at, len);
     if (status) {
@@ -121,222 +131,259 @@ export class DhcpServer {
     // Replies of other servers reach us too.
     if (view.op !== BOOTREQUEST || view.hlen !== MAC_LEN) return;
     const mac = macText(o, view.chaddrAt);
-    const event = messageName(view);
-    const protocol = view.isBootp ? "bootp" : "dhcp";
+    const again = came.heldMs !== undefined || came.probed === true;
+    if (!again && !this.admits(mac)) return;
     const known = context.planner.byMac(mac);
-    if (!known) {
-      context.journal.note({ protocol, mac, event, decision: UNKNOWN_MACHINE, outcome: "silent" });
+    const { subnet, why } = chooseSubnet(view, context.planner.site.network);
+    if (!subnet) {
+      this.silent(mac, why, known);
       return;
     }
+    const evidence = evidenceOf(view, o);
+    const told = recogniseDhcp(evidence);
+    const shown = unknownEvidence(view, evidence, told);
+    const rule = context.planner.ruleOf(shown);
+    const refused = this.whyNot(mac, subnet, known, rule);
+    if (refused !== undefined) {
+      this.silent(mac, refused, known);
+      return;
+    }
+    const question = addressQuestion(view, mac, subnet, context.addresses);
+    const decision = decideAddress(question, context.addresses, this.server);
+    const address = addressOf(decision);
+    let plan = known;
+    if (rule && !fits(known, rule, address)) {
+      if (rule.profile && address !== undefined) {
+        this.admit({ o, at, len, came }, shown, rule, address);
+        return;
+      }
+      plan = addressOnly(rule, mac, address ?? view.ciaddr, this.server);
+    }
+    if (plan) this.answer({ o, at, len, came }, plan, question, decision, told, rule);
+  }
+
+  /** Whether one more question of this card is looked at. */
+  private admits(mac: MacText): boolean {
+    const { counters, planner } = this.context;
+    const named = planner.site.machineByMac.has(mac);
+    if (this.cards.admits(mac) && (named || this.strangers.admits(""))) return true;
+    counters.add("dhcp", "too-many");
+    return false;
+  }
+
+  /** Why this card gets no answer here; undefined: it may. */
+  private whyNot(
+    mac: MacText,
+    subnet: Subnet,
+    known: BootPlan | undefined,
+    rule: UnknownRule | undefined,
+  ): string | undefined {
+    const { planner, addresses } = this.context;
+    const conduct = this.conduct();
+    if (conduct === "proxy") return "another server gives the addresses here";
+    if (planner.site.machineByMac.has(mac)) {
+      const client = addresses.client(subnet, mac);
+      if (known && addresses.reservationOf(subnet, client) === known.address) return undefined;
+      const where = formatIpv4(known?.address ?? 0);
+      return `its address ${where} is not of the network "${subnet.name}", in which it asks`;
+    }
+    if (!rule) return UNKNOWN_MACHINE;
+    if (conduct === "all") return undefined;
+    return "no pool is open: another server may give the addresses here";
+  }
+
+  private get server(): number {
+    return this.context.planner.site.network.address;
+  }
+
+  /** Makes the plan of a guest, and looks at its question again when there is one. */
+  private admit(m: Message, shown: UnknownEvidence, rule: UnknownRule, address: number): void {
+    const { mac } = shown;
+    if (this.admitting.has(mac)) return;
+    this.admitting.add(mac);
+    const { o, at, len, came } = m;
+    const copy = copyOf(o, at, len);
+    this.context.planner
+      .admit(shown, rule, address)
+      .then(() => this.handle(copy, 0, len, { ...came, probed: came.probed ?? false }))
+      .catch((error: unknown) => this.silent(mac, `its plan cannot be made: ${error}`))
+      .finally(() => this.admitting.delete(mac));
+  }
+
+  private answer(
+    m: Message,
+    known: BootPlan,
+    question: AddressQuestion,
+    decision: AddressDecision,
+    told: Recognition,
+    rule: UnknownRule | undefined,
+  ): void {
+    const { view, context } = this;
+    const { came } = m;
     const heldBy = heldBack(known, context);
-    const told = recogniseDhcp(evidenceOf(view, o));
     const { family, why } = context.sightings.dhcp(known.machine, told);
-    const { messageType } = view;
-    const decision = decideDhcp(view, known, context.planner.site.network);
+    const replies = isReply(decision);
     // What is not answered begins no boot.
-    const first = heldMs === undefined && isFirst(messageType);
-    const answered = heldBy === undefined && decision.reply !== undefined;
-    const plan = answered ? context.planner.asks(known, { by: "dhcp", family, first }) : known;
-    const { machine } = plan;
+    const first = came.heldMs === undefined && isFirst(view.messageType);
+    const asks = { by: "dhcp", family, first } as const;
+    const plan = heldBy === undefined && replies ? context.planner.asks(known, asks) : known;
     signOfLife(plan, context);
-    const silent = (words: string): void =>
-      context.journal.note({
-        machine: machine.name,
-        mac,
-        address: plan.address,
-        family,
-        protocol,
-        event,
-        decision: words,
-        outcome: "silent",
-      });
-    if (decision.reply === undefined) {
-      silent(decision.why);
+    const { mac } = plan.machine;
+    if (!replies) {
+      this.act(question, decision);
+      this.silent(mac, decision.why, plan);
       return;
     }
     // What runs keeps its address.
-    if (heldBy !== undefined && !(messageType === DhcpMessageType.Request && view.ciaddr !== 0)) {
+    const renews = view.messageType === DhcpMessageType.Request && view.ciaddr !== 0;
+    if (heldBy !== undefined && !renews) {
       this.held.drop(mac);
-      silent(heldBy);
+      this.silent(mac, heldBy, plan);
       return;
     }
     if (first) {
-      const wait = this.hold(plan, family, o, at, len);
+      const wait = this.hold(plan, family, m);
       if (wait === "held already") return;
       if (wait !== undefined) {
-        silent(heldBecause(wait));
+        this.silent(mac, heldBecause(wait), plan);
         return;
       }
     }
-    const waitedMs = heldMs ?? this.held.drop(mac);
-    if (decision.reply === DhcpMessageType.Ack) this.spentMs.delete(machine.mac);
+    if (this.probes(m, question, decision, plan)) return;
+    const waitedMs = came.heldMs ?? this.held.drop(mac);
+    const type = replyType(view.messageType, decision);
+    if (type === DhcpMessageType.Ack) this.spentMs.delete(mac);
     const offer = plan.offer(family);
-    const nak = decision.reply === DhcpMessageType.Nak;
-    this.reply(o, {
+    const { pi } = told;
+    const romOffer = pi === "rom" && type === DhcpMessageType.Offer;
+    const by = rule ? `; ${ruleWords(rule)}` : "";
+    this.answers.send(view, m.o, {
       plan,
       family,
-      pi: told.pi,
+      pi,
       offer,
-      type: decision.reply,
-      event,
-      decision: nak ? decision.why : `${offer.why}; ${family}: ${why}${heldFor(waitedMs)}`,
-      protocol,
-      arrivedMs: context.clock.now(),
+      type,
+      subnet: question.subnet,
+      address: addressOf(decision) ?? 0,
+      lengthS: type === 0 || decision.deed === "inform" ? 0 : lengthOf(decision),
+      rapid: question.rapid && decision.deed === "bind" && first,
+      event: messageName(view),
+      decision:
+        type === DhcpMessageType.Nak
+          ? decision.why
+          : `${decision.why}; ${offer.why}; ${family}: ${why}${by}${heldFor(waitedMs)}`,
+      protocol: view.isBootp ? "bootp" : "dhcp",
+      delayMs: romOffer ? PI_ROM_DELAY_MS : 0,
+      ready: this.promise(question, decision, romOffer),
+      reachable: rule === undefined || rule.profile !== undefined,
+      srcPort: came.srcPort,
     });
   }
 
+  /** Does what asks for no answer. */
+  private act({ subnet, client }: AddressQuestion, decision: AddressDecision): void {
+    const { addresses } = this.context;
+    if (decision.deed === "release") addresses.release(subnet, client, decision.address);
+    if (decision.deed === "decline") addresses.decline(subnet, client, decision.address);
+  }
+
+  /** Keeps or binds the address; resolves when it may be told. Undefined: at once. */
+  private promise(
+    { subnet, client }: AddressQuestion,
+    decision: AddressDecision,
+    romOffer: boolean,
+  ): Promise<void> | undefined {
+    const { addresses } = this.context;
+    if (decision.deed === "offer" && !romOffer) addresses.offer(subnet, client, decision.address);
+    const binds = decision.deed === "bind" || (decision.deed === "offer" && romOffer);
+    if (!binds) return undefined;
+    const lengthS = romOffer ? PI_ROM_LEASE_S : decision.lengthS;
+    return addresses.bind(subnet, client, decision.address, lengthS, hostnameOf(this.view));
+  }
+
+  /** Whether it is being found out first if somebody has the address of a pool; the question is looked at again then. */
+  private probes(
+    { o, at, len, came }: Message,
+    { subnet, client }: AddressQuestion,
+    decision: AddressDecision,
+    { machine }: BootPlan,
+  ): boolean {
+    const fresh = (decision.deed === "offer" || decision.deed === "bind") && decision.fresh;
+    if (!fresh || !subnet.probe || this.view.giaddr !== 0 || came.probed) return false;
+    const { addresses, journal } = this.context;
+    const { address } = decision;
+    const copy = copyOf(o, at, len);
+    // Nobody else gets it meanwhile.
+    addresses.offer(subnet, client, address);
+    this.prober.probe(address, (who) => {
+      if (who !== undefined && who !== machine.mac) {
+        addresses.occupied(subnet, address);
+        const where = formatIpv4(address);
+        const decided = "set aside for an hour: look for a host with a fixed address";
+        const event = `${who} answers at ${where} of the pool`;
+        journal.note({ protocol: "dhcp", mac: who, event, decision: decided, outcome: "noted" });
+        this.handle(copy, 0, len, { ...came, heldMs: came.heldMs ?? 0 });
+      } else this.handle(copy, 0, len, { ...came, probed: true });
+    });
+    return true;
+  }
+
   /** Why a question is held, "held already" when it was before, undefined when it is not. */
-  private hold(
-    plan: BootPlan,
-    family: Family,
-    o: Octets,
-    at: number,
-    len: number,
-  ): string | undefined {
+  private hold(plan: BootPlan, family: Family, { o, at, len, came }: Message): string | undefined {
     const { addressMs: patienceMs } = patienceOf(family);
     if (patienceMs === 0 || len > MAX_MESSAGE_LEN) return undefined;
-    const { machine } = plan;
-    const spentMs = this.spentMs.get(machine.mac);
+    const { mac } = plan.machine;
+    const spentMs = this.spentMs.get(mac);
     if (spentMs !== undefined && this.context.clock.now() - spentMs < SPENT_MS) return undefined;
     const slots = neededFirst(plan, family);
     const wait = firstWait(slots);
     if (!wait) return undefined;
-    // The lane's memory is a Buffer, whose `slice` is no copy.
-    const message = new Octets(Uint8Array.from(o.u8.subarray(at, at + len)));
+    const message = copyOf(o, at, len);
     const release = (heldMs: number, patienceOver: boolean): void => {
-      if (patienceOver) this.spentMs.set(machine.mac, this.context.clock.now());
-      this.handle(message, 0, len, heldMs);
+      if (patienceOver) this.spend(mac);
+      this.handle(message, 0, len, { ...came, heldMs });
     };
-    const isNew = this.held.hold(machine.mac, { what: family, slots, patienceMs, release });
+    const isNew = this.held.hold(mac, { what: family, slots, patienceMs, release });
     return isNew ? wait.why : "held already";
   }
 
-  /** Writes the reply while the request is still there, and sends it once the host can reach the client. */
-  private reply(o: Octets, a: Answered): void {
-    const { view, context } = this;
-    const slab = this.pool.borrow();
-    if (!slab) {
-      context.counters.add("dhcp", "too-many");
-      return;
-    }
-    const { network } = context.planner.site;
-    const { plan, offer, family, type } = a;
-    const { address: server, subnets } = network;
-    const informed = view.messageType === DhcpMessageType.Inform;
-    const content: ReplyContent = {
-      type,
-      server,
-      address: informed ? 0 : plan.address,
-      lengthS: type === 0 || informed ? 0 : subnets[0].leaseS,
-      subnet: subnets[0],
-      hostname: plan.machine.hostname,
-      offer,
-      family,
-      pi: a.pi,
-      proxy: false,
-      rapid: false,
-    };
-    const len =
-      type === DhcpMessageType.Nak
-        ? emitNak(server, a.decision, view, o, slab.octets, 0)
-        : emitReply(content, view, o, slab.octets, 0);
-    const to = this.destination(a);
-    const settled = type === DhcpMessageType.Ack || type === 0;
-    const ready = settled
-      ? this.sender.prepareNeighbour(plan.address, plan.machine.macOctets)
-      : Promise.resolve();
-    ready
-      .then(() => {
-        this.send(to, slab, len);
-        this.note(a, len);
-      })
-      .catch((error: unknown) => this.noteFailure(a, error))
-      .finally(() => this.pool.release(slab));
+  private spend(mac: MacText): void {
+    this.spentMs.delete(mac);
+    this.spentMs.set(mac, this.context.clock.now());
+    const oldest = this.spentMs.size > MAX_SPENT ? this.spentMs.keys().next().value : undefined;
+    if (oldest !== undefined) this.spentMs.delete(oldest);
   }
 
-  private destination({ plan, type }: Answered): Destination {
+  /** Journals why a message is not answered. */
+  private silent(mac: MacText, decision: string, plan?: BootPlan): void {
     const { view } = this;
-    if (view.giaddr !== 0) return { lane: "udp", address: view.giaddr, port: DHCP_SERVER_PORT };
-    if (type === DhcpMessageType.Nak) {
-      return { lane: "link", mac: ETHERNET_BROADCAST, address: IPV4_BROADCAST };
-    }
-    const mac = plan.machine.macOctets;
-    if (view.ciaddr !== 0) return { lane: "link", mac, address: view.ciaddr };
-    if (view.flags & BROADCAST_FLAG) {
-      return { lane: "link", mac: ETHERNET_BROADCAST, address: IPV4_BROADCAST };
-    }
-    return { lane: "link", mac, address: plan.address };
-  }
-
-  private send(to: Destination, slab: TxSlab, len: number): void {
-    if (to.lane === "udp") this.sendUdp(to, slab, len);
-    else this.sender.sendFrame((tx) => this.emitFrame(to, slab, len, tx));
-  }
-
-  private sendUdp(
-    to: { readonly address: Ipv4; readonly port: number },
-    slab: TxSlab,
-    len: number,
-  ): void {
-    const out = this.port?.borrow();
-    if (!out) return;
-    out.octets.u8.set(slab.octets.u8.subarray(0, len));
-    this.port?.send(out, len, to.address, to.port);
-  }
-
-  private emitFrame(
-    to: { readonly mac: Uint8Array; readonly address: Ipv4 },
-    slab: TxSlab,
-    len: number,
-    tx: Octets,
-  ): number {
-    const src = this.context.planner.site.network.address;
-    const dst = to.address;
-    tx.u8.set(slab.octets.u8.subarray(0, len), MESSAGE_AT);
-    let at = emitEthernet({ dst: to.mac, src: this.sender.mac, etherType: ETHERTYPE_IPV4 }, tx, 0);
-    at += emitIpv4({ src, dst, protocol: IPPROTO_UDP }, UDP_HEADER_LEN + len, tx, at);
-    const ports = { srcPort: DHCP_SERVER_PORT, dstPort: DHCP_CLIENT_PORT };
-    emitUdp(ports, len, src, dst, tx, at);
-    return MESSAGE_AT + len;
-  }
-
-  private noteFailure(a: Answered, error: unknown): void {
-    const { plan, family, protocol, event } = a;
-    this.context.journal.note({
-      machine: plan.machine.name,
-      mac: plan.machine.mac,
-      address: plan.address,
-      family,
-      protocol,
-      event,
-      decision: `the answer could not be sent: ${error instanceof Error ? error.message : error}`,
-      outcome: "failed",
-    });
-  }
-
-  private note(a: Answered, octets: number): void {
-    const { plan, offer, type } = a;
-    const nak = type === DhcpMessageType.Nak;
-    const words = [`${messageTypeName(type)} ${nak ? "" : formatIpv4(plan.address)}`.trim()];
-    if (!nak && offer.bootFile !== undefined) words.push(`boot ${offer.bootFile}`);
-    if (!nak && offer.rootPath !== undefined) words.push(`root ${offer.rootPath}`);
-    this.context.journal.note({
-      machine: plan.machine.name,
-      mac: plan.machine.mac,
-      address: plan.address,
-      family: a.family,
-      protocol: a.protocol,
-      event: a.event,
-      decision: a.decision,
-      reply: words.join(", "),
-      outcome: nak ? "refused" : "answered",
-      octets,
-      ms: this.context.clock.now() - a.arrivedMs,
+    const { journal, sightings } = this.context;
+    journal.note({
+      ...(plan && plan.address !== 0
+        ? {
+            machine: plan.machine.name,
+            address: plan.address,
+            family: sightings.familyOf(plan.machine),
+          }
+        : {}),
+      mac,
+      protocol: view.isBootp ? "bootp" : "dhcp",
+      event: messageName(view),
+      decision,
+      outcome: "silent",
     });
   }
 }
 
-/** Whether a message begins an exchange: BOOTP, or DISCOVER. */
-function isFirst(messageType: number): boolean {
-  return messageType === 0 || messageType === DhcpMessageType.Discover;
+/** A message in memory that is its own for the moment. */
+interface Message {
+  readonly o: Octets;
+  readonly at: number;
+  readonly len: number;
+  readonly came: Came;
+}
+
+/** The lane's memory is a Buffer, whose `slice` is no copy. */
+function copyOf(o: Octets, at: number, len: number): Octets {
+  return new Octets(Uint8Array.from(o.u8.subarray(at, at + len)));
 }

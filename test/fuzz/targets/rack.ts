@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { AddressBook } from "../../../agent/addresses/address-book.ts";
 import { ChunkCache } from "../../../agent/assets/chunk-cache.ts";
 import { loadRange } from "../../../agent/assets/content.ts";
 import { isWait } from "../../../agent/assets/slot.ts";
@@ -106,7 +107,9 @@ export async function rack(): Promise<Rack> {
   });
   const sightings = new Sightings(() => clock.now());
   const needs = new Needs(() => clock.now());
-  const context = { planner, sightings, needs, journal, counters: new StatusCounters(), clock };
+  const addresses = AddressBook.forgetful(site, () => clock.now());
+  const counters = new StatusCounters();
+  const context = { planner, addresses, sightings, needs, journal, counters, clock };
   return { context, clock, late };
 }
 

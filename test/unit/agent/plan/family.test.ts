@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type DhcpEvidence, recogniseDhcp } from "../../../../agent/plan/family.ts";
-import { evidenceOf } from "../../../../agent/services/dhcp/decide.ts";
+import { evidenceOf } from "../../../../agent/services/dhcp/question.ts";
 import { DhcpView } from "../../../../protocols/dhcp/packet.ts";
 import { hex } from "../../../support/hex.ts";
 import {

@@ -42,11 +42,11 @@ function message(change: Change = {}): Uint8Array {
   return u8;
 }
 
-async function setUp() {
+async function setUp(pending?: number) {
   const rack = await testRack();
   const sender = new FakeSender();
   const ports = new FakeUdpPorts();
-  const server = new DhcpServer(rack.context, sender);
+  const server = new DhcpServer(rack.context, sender, undefined, undefined, pending);
   await server.start(ports);
   const link = new LinkServer(sender.mac, rack.context.counters, rack.context.clock.now, {
     rarp: () => {},
@@ -215,7 +215,7 @@ describe("DhcpServer", () => {
       family: "ipxe",
       protocol: "dhcp",
       event: "DISCOVER",
-      decision: "iPXE gets the script of profile debian; ipxe: user class iPXE",
+      decision: "its reservation; iPXE gets the script of profile debian; ipxe: user class iPXE",
       reply: "OFFER 172.24.42.60, boot http://172.24.42.150/boot.ipxe, root /debian",
       outcome: "answered",
     });
@@ -227,7 +227,7 @@ describe("DhcpServer", () => {
   it("lives on when the link fails, journals it, and keeps no memory", async () => {
     const { sender, broadcast, last } = await setUp();
     sender.failure = new Error("send: Network is down");
-    for (let i = 0; i < 100; i++) broadcast(message());
+    for (let i = 0; i < 50; i++) broadcast(message());
     await settle();
     expect(last()).toMatchObject({ outcome: "failed", machine: "minipc" });
     expect(last().decision).toContain("Network is down");
@@ -238,10 +238,11 @@ describe("DhcpServer", () => {
   });
 
   it("holds a bounded number of answers that wait", async () => {
-    const { sender, broadcast, context } = await setUp();
+    const { sender, broadcast, context } = await setUp(32);
     sender.slow = true;
     for (let i = 0; i < 40; i++) broadcast(message({ options: REQUEST }));
     expect(context.counters.get("dhcp", "too-many")).toBe(8);
+    await settle();
     sender.settle();
     await settle();
     expect(sender.frames).toHaveLength(32);
