@@ -4,6 +4,7 @@ const FIRST_FD = 3;
 /** All sockets of the agent, as packaging/pilotlight-sockets names them. */
 export const SOCKET_NAMES: readonly string[] = [
   "dhcp",
+  "binl",
   "tftp",
   "tftp-broadcast",
   "tftp-limited",

@@ -27,6 +27,8 @@ export interface CurrentPlansInput {
   readonly problem: (error: AgentError) => void;
   /** Told of what no operator can mend. */
   readonly crash: (bug: unknown) => void;
+  /** Whose an address is that another DHCP server gave; it goes before what the site says. */
+  readonly elsewhere?: { macAt(address: Ipv4): MacText | undefined };
 }
 
 /**
@@ -91,7 +93,8 @@ export class CurrentPlans implements Plans {
   }
 
   byIp(address: number): BootPlan | undefined {
-    return this.served(this.planner.byIp(address));
+    const mac = this.input.elsewhere?.macAt(address);
+    return mac === undefined ? this.served(this.planner.byIp(address)) : this.byMac(mac);
   }
 
   ruleOf(evidence: UnknownEvidence): UnknownRule | undefined {

@@ -4,6 +4,7 @@ import type { FrameLane } from "../link/frame-lane.ts";
 import type { Neighbours } from "../link/neighbours.ts";
 import type { TcpPorts } from "../link/tcp-listener.ts";
 import type { ServiceContext } from "./context.ts";
+import { type BesideSupport, DhcpBeside } from "./dhcp/beside.ts";
 import { DhcpServer } from "./dhcp/server.ts";
 import { HttpService } from "./http/service.ts";
 import { type FrameSender, LinkServer } from "./link-server.ts";
@@ -31,16 +32,22 @@ export type OnStop = (close: () => void | Promise<void>) => void;
 /** Services that run. */
 export interface RunningServices {
   readonly wake: Pick<WakeService, "wake">;
+  /** What is done about addresses, and which other servers there are; undefined where BOOTP and DHCP are off. */
+  readonly beside: Pick<DhcpBeside, "conduct" | "status" | "forget"> | undefined;
   /** Takes no new question any more, and gives the ports free; resolves when the transfers that run have ended. */
   retire(): Promise<void>;
 }
 
-/** Starts all services on the lanes; they answer when the promise resolves. `maxTransfers`: TFTP reads at once. */
+/**
+ * Starts all services on the lanes; they answer when the promise resolves. `maxTransfers`: TFTP reads at once. `support`: absent
+ * where nobody else can be on the link.
+ */
 export async function startServices(
   context: ServiceContext,
   lanes: Lanes,
   maxTransfers: number,
   onStop: OnStop,
+  support?: BesideSupport,
 ): Promise<RunningServices> {
   const { udp, tcp } = lanes;
   const tftp = new TftpServer(context, udp, maxTransfers);
@@ -69,21 +76,32 @@ export async function startServices(
   onStop(() => wake.stop());
   const answersDhcp = context.planner.site.network.dhcp !== "off";
   const dhcp = answersDhcp ? new DhcpServer(context, sender) : undefined;
+  const beside = answersDhcp ? new DhcpBeside(context, sender, support) : undefined;
   if (dhcp) {
     onStop(() => dhcp.stop());
     await dhcp.start(udp);
   }
+  if (beside) {
+    onStop(() => beside.stop());
+    await beside.start(udp);
+  }
   const link = new LinkServer(lanes.mac, context.counters, context.clock.now, {
     rarp: (o, frame) => rarp.handle(o, frame),
-    bootp: (o, datagram) => dhcp?.handleBroadcast(o, datagram),
+    bootp: (o, datagram) => {
+      const message = { o, at: datagram.payloadAt, len: datagram.payloadLen };
+      if (!beside?.takes(message, 0)) dhcp?.handleBroadcast(o, datagram);
+    },
+    bootpReply: (o, datagram) => beside?.handleReply(o, datagram),
   });
   lane.onFrame((len) => link.handle(lane.rx, len));
   return {
     wake,
+    beside,
     async retire() {
       lane.close();
       rarp.stop();
       dhcp?.stop();
+      beside?.stop();
       rpc.stop();
       const answered = new Promise<void>((resolve) => {
         http.close(() => resolve());

@@ -13,6 +13,7 @@ import { KernelTcpPorts } from "../link/tcp-listener.ts";
 import { KernelUdpPorts } from "../link/udp-port.ts";
 import { type RunningServices, startServices } from "../services/all.ts";
 import type { ServiceContext } from "../services/context.ts";
+import type { BesideSupport } from "../services/dhcp/beside.ts";
 import { linkFilter } from "../services/link-server.ts";
 import type { Network } from "../site/site.ts";
 
@@ -28,6 +29,8 @@ export interface RackNetworkInput {
   readonly log: Logger;
   /** Called when the interface went down or away. */
   readonly lost: () => void;
+  /** For living beside other DHCP servers. */
+  readonly support: Omit<BesideSupport, "random">;
 }
 
 /** What has to be the same for the services to go on as they are; the rest of a site is asked of its planner each time. */
@@ -70,6 +73,11 @@ export class RackNetwork {
   get wake(): RunningServices["wake"] {
     if (!this.services) throw new Error("services that were not started");
     return this.services.wake;
+  }
+
+  /** DHCP beside other servers; undefined where it is off. */
+  get beside(): RunningServices["beside"] {
+    return this.services?.beside;
   }
 
   /** Why the interface cannot be used just now; undefined: it can. A lane that was lost is opened again when it can. */
@@ -127,8 +135,12 @@ export class RackNetwork {
       return this.lane;
     };
     const lanes = { udp, tcp, neighbours, mac: rack.mac, openLink };
-    this.services = await startServices(context, lanes, budgets.transfers, (close) =>
-      this.stops.push(close),
+    this.services = await startServices(
+      context,
+      lanes,
+      budgets.transfers,
+      (close) => this.stops.push(close),
+      { ...input.support, random },
     );
   }
 }

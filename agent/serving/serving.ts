@@ -22,9 +22,11 @@ import { Planner } from "../plan/planner.ts";
 import { Renderer } from "../plan/render.ts";
 import { Sightings } from "../plan/sightings.ts";
 import { type ServiceContext, StatusCounters } from "../services/context.ts";
+import { ForeignAddresses } from "../services/dhcp/foreign-addresses.ts";
+import { openSeenServer } from "../services/dhcp/seen-server-store.ts";
 import type { Network, Site } from "../site/site.ts";
 import type { Database } from "../state/database.ts";
-import { networkKey, RackNetwork } from "./rack-network.ts";
+import { networkKey, RackNetwork, type RackNetworkInput } from "./rack-network.ts";
 import type { RunningSite } from "./running-site.ts";
 
 /** How often the rack's interface is looked at, ms. */
@@ -74,6 +76,8 @@ export class Serving {
   private plans: CurrentPlans | undefined;
   private addresses: AddressBook | undefined;
   private network: RackNetwork | undefined;
+  /** Addresses that another DHCP server gave to machines of ours. */
+  private readonly foreign = new ForeignAddresses();
   private turn: Promise<void> = Promise.resolve();
   private cancelLook: (() => void) | undefined;
   private cancelJudge: (() => void) | undefined;
@@ -208,6 +212,7 @@ export class Serving {
         wallMs: Date.now,
         problem: (error) => log.warn(`${error.message}. ${error.cure}`),
         crash,
+        elsewhere: this.foreign,
       });
     }
     if (this.addresses) this.addresses.adopt(planner.site);
@@ -254,7 +259,22 @@ export class Serving {
     const { budgets, inherited, log } = this.o;
     const context = this.context();
     const lost = (): void => this.look();
-    return RackNetwork.open({ network, interfaceName, budgets, inherited, context, log, lost });
+    const support = this.support(interfaceName);
+    const all = { network, interfaceName, budgets, inherited, context, log, lost, support };
+    return RackNetwork.open(all);
+  }
+
+  /** What the services live beside other DHCP servers with. */
+  private support(interfaceName: string): RackNetworkInput["support"] {
+    const { database, health, log } = this.o;
+    const why = (error: unknown): string => (error instanceof Error ? error.message : `${error}`);
+    return {
+      memory: openSeenServer(database, interfaceName),
+      foreign: this.foreign,
+      wallMs: Date.now,
+      health: (...reasons) => health.say("foreign", ...reasons),
+      problem: (error) => log.warn(`another DHCP server was seen, and is not kept: ${why(error)}`),
+    };
   }
 
   /** Transfers that run may end where the address remains on the host. */

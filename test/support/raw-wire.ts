@@ -8,6 +8,7 @@ import {
   RARP_REPLY,
   RARP_REQUEST,
 } from "../../protocols/arp/packet.ts";
+import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT } from "../../protocols/dhcp/options.ts";
 import {
   ETHERNET_HEADER_LEN,
   ETHERTYPE_ARP,
@@ -72,6 +73,10 @@ export interface Seen {
 /** Whether a frame says anything that a program said: ARP, ICMP and TCP without data are the kernel's own. */
 export function isAnswer(s: Seen): boolean {
   if (s.kind === "arp" || s.kind === "icmp") return false;
+  // The agent itself asks whether there are other DHCP servers.
+  if (s.kind === "udp" && s.srcPort === DHCP_CLIENT_PORT && s.dstPort === DHCP_SERVER_PORT) {
+    return false;
+  }
   return s.kind !== "tcp" || s.payload.u8.length > 0;
 }
 

@@ -11,6 +11,7 @@ const UNITS = "etc/systemd/system";
 /** The names by which the agent tells its sockets apart, and what each listens on. */
 const SOCKETS: Readonly<Record<string, string>> = {
   dhcp: "ListenDatagram=172.24.42.150:67",
+  binl: "ListenDatagram=172.24.42.150:4011",
   tftp: "ListenDatagram=172.24.42.150:69",
   "tftp-broadcast": "ListenDatagram=172.24.42.255:69",
   "tftp-limited": "ListenDatagram=255.255.255.255:69",

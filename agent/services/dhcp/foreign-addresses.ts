@@ -34,6 +34,11 @@ export class ForeignAddresses {
     return this.addressOf.get(mac);
   }
 
+  clear(): void {
+    this.addressOf.clear();
+    this.macs.clear();
+  }
+
   private forget(mac: MacText): void {
     const address = this.addressOf.get(mac);
     if (address === undefined) return;

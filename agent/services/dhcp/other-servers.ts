@@ -97,6 +97,7 @@ export class OtherServers {
 
   /** Whether a message is a probe of this or another agent. */
   isProbe(v: DhcpView): boolean {
+    if (v.optionLen(DhcpOption.VendorClassIdentifier) !== PROBE_CLASS.length) return false;
     return v.op === BOOTREQUEST && v.optionText(DhcpOption.VendorClassIdentifier) === PROBE_CLASS;
   }
 

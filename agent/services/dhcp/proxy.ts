@@ -6,7 +6,7 @@ import {
 } from "../../../protocols/dhcp/options.ts";
 import { DhcpView } from "../../../protocols/dhcp/packet.ts";
 import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
-import { MAC_LEN, type MacText, macText } from "../../../protocols/wire/mac-address.ts";
+import { MAC_LEN, type MacText } from "../../../protocols/wire/mac-address.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
 import { TxPool, type UdpPort } from "../../link/datagram.ts";
 import type { BootPlan } from "../../plan/boot-plan.ts";
@@ -75,25 +75,15 @@ export class ProxyDhcp {
       return;
     }
     if (view.op !== BOOTREQUEST || view.hlen !== MAC_LEN) return;
-    const address = this.locate(macText(m.o, view.chaddrAt));
+    const address = foreignAddress(view);
     const asker = this.askers.find(view, m, address, again);
     if (!asker) return;
     if (!asker.plan) {
       this.silent(asker.mac, asker.why);
       return;
     }
+    if (address !== 0) this.o.located(asker.mac, address);
     this.answer(asker.plan, asker.told, m, srcPort);
-  }
-
-  /** What a card has from another server, or asks of it; 0: that it does not say. */
-  private locate(mac: MacText): Ipv4 {
-    const { view } = this;
-    const type = view.messageType;
-    if (type !== DhcpMessageType.Request && type !== DhcpMessageType.Inform) return 0;
-    const asked = view.optionIpv4(DhcpOption.RequestedIpAddress);
-    const address = view.ciaddr !== 0 ? view.ciaddr : asked;
-    if (address !== 0) this.o.located(mac, address);
-    return address;
   }
 
   private answer(known: BootPlan, told: Recognition, m: Message, srcPort: number): void {
@@ -155,6 +145,13 @@ export class ProxyDhcp {
   private about(mac: MacText, plan: BootPlan | undefined): AboutAsker {
     return aboutAsker(this.o.context, mac, plan, messageName(this.view));
   }
+}
+
+/** What a card has from another server, or asks of it; 0: that it does not say. */
+function foreignAddress(view: DhcpView): Ipv4 {
+  const type = view.messageType;
+  if (type !== DhcpMessageType.Request && type !== DhcpMessageType.Inform) return 0;
+  return view.ciaddr !== 0 ? view.ciaddr : view.optionIpv4(DhcpOption.RequestedIpAddress);
 }
 
 /** Families whose firmware takes its address from one server and what it boots from another. */

@@ -75,6 +75,7 @@ export class DhcpWatch {
   private readonly writer = new DhcpWriter();
   private readonly answers: RateLimit;
   private readonly news: RateLimit;
+  private stopped = false;
 
   constructor(input: DhcpWatchInput) {
     this.o = input;
@@ -112,6 +113,8 @@ export class DhcpWatch {
   }
 
   stop(): void {
+    if (this.stopped) return;
+    this.stopped = true;
     this.others.stop();
     this.o.health();
   }
@@ -141,6 +144,11 @@ export class DhcpWatch {
     if (foreign && view.messageType === DhcpMessageType.Ack) {
       this.o.located(macText(o, view.chaddrAt), view.yiaddr);
     }
+  }
+
+  /** Whether a message is a probe, of whichever agent. */
+  isProbe(v: DhcpView): boolean {
+    return this.others.isProbe(v);
   }
 
   /**

@@ -15,7 +15,12 @@ const ROM: Question = { by: "dhcp", family: "pxe-bios", first: true };
 const IPXE: Question = { by: "dhcp", family: "ipxe", first: true };
 const KERNEL: Question = { by: "dhcp", family: "linux-kernel", first: true };
 
-async function plansOf(rack: TestRack, records = new MemoryOverrides(), planner?: Planner) {
+async function plansOf(
+  rack: TestRack,
+  records = new MemoryOverrides(),
+  planner?: Planner,
+  elsewhere?: { macAt(address: number): string | undefined },
+) {
   const bugs: unknown[] = [];
   const plans = await CurrentPlans.create({
     planner: planner ?? rack.planner,
@@ -25,6 +30,7 @@ async function plansOf(rack: TestRack, records = new MemoryOverrides(), planner?
     wallMs: () => Date.UTC(2026, 0, 2) + rack.clock.now(),
     problem: (error) => bugs.push(error),
     crash: (bug) => bugs.push(bug),
+    ...(elsewhere && { elsewhere }),
   });
   /** The machine asks, and is answered by the plan of this profile. */
   const ask = (question: Question): string | undefined => {
@@ -70,6 +76,21 @@ describe("CurrentPlans", () => {
       "boots with the profile plain",
       "its boot with the profile plain is over",
     ]);
+  });
+
+  it("knows a machine by the address that another server gave it, before what the site says", async () => {
+    const rack = await testRack();
+    const given = new Map([
+      [ip("172.24.42.99"), MINIPC],
+      [ip("172.24.42.61"), MINIPC],
+      [ip("172.24.42.62"), "02:00:00:00:00:01"],
+    ]);
+    const elsewhere = { macAt: (address: number) => given.get(address) };
+    const { plans } = await plansOf(rack, undefined, undefined, elsewhere);
+    const names = ["172.24.42.99", "172.24.42.61", "172.24.42.62", "172.24.42.51"].map(
+      (address) => plans.byIp(ip(address))?.machine.name,
+    );
+    expect(names).toEqual(["minipc", "minipc", undefined, "v100"]);
   });
 
   it("changes nothing of a boot that has begun", async () => {

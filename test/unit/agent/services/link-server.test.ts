@@ -10,6 +10,7 @@ import { bytes } from "../../../support/hex.ts";
 
 const OURS = bytes("020000000096");
 const CLIENT = bytes("525400aa0002");
+const PROBE = bytes("020000000016");
 const ALL = new Uint8Array(6).fill(0xff);
 
 function setUp() {
@@ -19,6 +20,8 @@ function setUp() {
   const link = new LinkServer(OURS, counters, () => clock.nowMs, {
     rarp: () => seen.push("rarp"),
     bootp: (_o, udp) => seen.push(`bootp ${udp.payloadLen}`),
+    bootpReply: (_o, udp) => seen.push(`reply ${udp.payloadLen}`),
+    arp: () => seen.push("arp"),
   });
   return { seen, counters, link, clock };
 }
@@ -54,6 +57,12 @@ function fragments(frame: Octets): readonly [Octets, Octets] {
   return [piece(0, cut, 0x2000), piece(cut, frame.u8.length - 34, cut / 8)];
 }
 
+function arp(dst: Uint8Array): Octets {
+  const o = Octets.alloc(60);
+  emitEthernet({ dst, src: CLIENT, etherType: 0x0806 }, o, 0);
+  return o;
+}
+
 function tagged(frame: Octets): Octets {
   const u8 = [...frame.u8];
   return new Octets(Uint8Array.from([...u8.slice(0, 12), 0x81, 0, 0, 7, ...u8.slice(12)]));
@@ -78,6 +87,21 @@ describe("LinkServer", () => {
     expect(seen).toEqual(["bootp 300"]);
   });
 
+  it.each([
+    ["broadcast", ALL],
+    ["to the card of our probe", PROBE],
+  ])("hands on replies of servers that are %s", (_, dst) => {
+    const { link, seen } = setUp();
+    link.handle(bootp({ dst, port: 68 }), 342);
+    expect(seen).toEqual(["reply 300"]);
+  });
+
+  it("hands on ARP that came to us", () => {
+    const { link, seen } = setUp();
+    link.handle(arp(OURS), 60);
+    expect(seen).toEqual(["arp"]);
+  });
+
   it("hands on RARP", () => {
     const { link, seen } = setUp();
     const o = Octets.alloc(60);
@@ -98,7 +122,11 @@ describe("LinkServer", () => {
     ["our own", bootp({ src: OURS })],
     ["tagged", tagged(bootp())],
     ["unicast, which comes by UDP", bootp({ dst: OURS })],
-    ["to another port", bootp({ port: 68 })],
+    ["to another port", bootp({ port: 69 })],
+    ["unicast to a client", bootp({ dst: CLIENT, port: 68 })],
+    ["a question to the card of our probe", bootp({ dst: PROBE, port: 67 })],
+    ["ARP for everybody", arp(ALL)],
+    ["ARP of another's", arp(CLIENT)],
     ["of another protocol", bootp({ protocol: 6 })],
   ])("ignores frames that are %s", (_, o) => {
     const { link, seen, counters } = setUp();
