@@ -139,7 +139,9 @@ ${more}`,
   async pilotlight(...args: readonly string[]): Promise<string> {
     const main = join(process.cwd(), "dist/agent/main.js");
     const home = `PILOTLIGHT_HOME=${join(this.dir, "home")}`;
-    return await output(this.children.own(this.machine.spawn("env", home, process.execPath, main, ...args)));
+    return await output(
+      this.children.own(this.machine.spawn("env", home, process.execPath, main, ...args)),
+    );
   }
 
   /** Runs a command where the agent is. */
