@@ -185,7 +185,7 @@ export class Serving {
     o.journal.note({
       protocol: "agent",
       event: `another site ${site.name}`,
-      decision: `serves ${site.machines.length} machines on ${interfaceName} as ${formatIpv4(address)}`,
+      decision: `serves ${machinesText(site)} on ${interfaceName} as ${formatIpv4(address)}`,
       outcome: "noted",
     });
   }
@@ -342,4 +342,9 @@ export class Serving {
     for (const part of ["interface", "network", "assets"] as const) this.o.health.say(part);
     this.o.health.site(false);
   }
+}
+
+/** "1 machine", "2 machines". */
+export function machinesText({ machines: { length } }: Site): string {
+  return length === 1 ? "1 machine" : `${length} machines`;
 }
