@@ -9,7 +9,7 @@ import { openAgentName } from "./identity/agent-name.ts";
 import { systemClock } from "./link/clock.ts";
 import { BootActivity } from "./log/boot-activity.ts";
 import type { RunningSite } from "./serving/running-site.ts";
-import { Serving } from "./serving/serving.ts";
+import { machinesText, Serving } from "./serving/serving.ts";
 import { SiteFile } from "./serving/site-file.ts";
 import type { Site } from "./site/site.ts";
 import { openDatabase } from "./state/database.ts";
@@ -171,7 +171,5 @@ function assetsOf(serving: Serving): AssetControl {
 function summaryOf(running: RunningSite | undefined): string {
   if (!running) return "unconfigured, nothing is answered";
   const { site, interfaceName } = running;
-  const { length } = site.machines;
-  const machines = length === 1 ? "1 machine" : `${length} machines`;
-  return `site ${site.name} on ${interfaceName} as ${formatIpv4(site.network.address)}, ${machines}`;
+  return `site ${site.name} on ${interfaceName} as ${formatIpv4(site.network.address)}, ${machinesText(site)}`;
 }

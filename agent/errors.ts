@@ -62,7 +62,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   E_SITE_READ: {
     title: "The site file could not be read.",
-    cure: "Check the path given to --site, and that the user the agent runs as may read it.",
+    cure: "Check the path of the site file, and that the user the command runs as may read it.",
   },
   E_SITE_INVALID: {
     title: "The site file has mistakes.",

@@ -6,6 +6,7 @@ import { loadSite } from "../site/load.ts";
 import type { CommandHost } from "./host.ts";
 import { planProblems } from "./plan-problems.ts";
 import { packageVersion } from "./version.ts";
+import { count } from "./words.ts";
 
 const FAILED = 1;
 
@@ -54,7 +55,10 @@ async function check(file: string, options: CheckCommandOptions, host: CommandHo
     return;
   }
   const { machines, profiles, assets } = site;
-  host.stdout.write(
-    `${file}: good: ${machines.length} machines, ${profiles.size} profiles, ${assets.size} assets\n`,
-  );
+  const what = [
+    count(machines.length, "machine"),
+    count(profiles.size, "profile"),
+    count(assets.size, "asset"),
+  ];
+  host.stdout.write(`${file}: good: ${what.join(", ")}\n`);
 }

@@ -194,7 +194,7 @@ export class Serving {
     o.journal.note({
       protocol: "agent",
       event: `another site ${site.name}`,
-      decision: `serves ${site.machines.length} machines on ${interfaceName} as ${formatIpv4(address)}`,
+      decision: `serves ${machinesText(site)} on ${interfaceName} as ${formatIpv4(address)}`,
       outcome: "noted",
     });
   }
@@ -390,4 +390,9 @@ export class Serving {
     for (const part of ["interface", "network", "assets"] as const) this.o.health.say(part);
     this.o.health.site(false);
   }
+}
+
+/** "1 machine", "2 machines". */
+export function machinesText({ machines: { length } }: Site): string {
+  return length === 1 ? "1 machine" : `${length} machines`;
 }

@@ -81,7 +81,7 @@ const READ_FAILURES: Readonly<Record<string, string>> = {
 };
 
 const READ_CURES: Readonly<Record<string, string>> = {
-  ENOENT: "Check the path given to --site; it is relative to the folder the command runs in.",
+  ENOENT: "Check the path of the site file; it is relative to the folder the command runs in.",
   EISDIR: "Give --site the file itself.",
 };
 

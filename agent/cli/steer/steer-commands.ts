@@ -89,9 +89,9 @@ function claimCommand(host: CommandHost, parts: OpenParts): Command {
 }
 
 function trustCommand(host: CommandHost, parts: OpenParts): Command {
-  const trust = new Command("trust").description(
-    "Who may steer an agent, and which agents are known here.",
-  );
+  const trust = new Command("trust")
+    .description("Who may steer an agent, and which agents are known here.")
+    .addHelpText("after", "\nExample:\n  pilotlight trust add rack7 eva.pub");
   trust.addCommand(
     common(new Command("list"), "pilotlight trust list rack7")
       .description("Show who may steer an agent.")
@@ -256,9 +256,9 @@ function overrideCommands(host: CommandHost, parts: OpenParts): readonly Command
 }
 
 function captureCommand(host: CommandHost, parts: OpenParts): Command {
-  const capture = new Command("capture").description(
-    "Record packets on an agent's rack interface.",
-  );
+  const capture = new Command("capture")
+    .description("Record packets on an agent's rack interface.")
+    .addHelpText("after", "\nExample:\n  pilotlight capture start rack7 --filter 'port 69'");
   capture.addCommand(
     common(new Command("start"), "pilotlight capture start rack7 --filter 'port 69' --seconds 60")
       .description("Begin to record.")

@@ -73,7 +73,7 @@ describe("loadSite", () => {
     await expect(loadSite(at)).rejects.toMatchObject({
       code: "E_SITE_READ",
       message: `${at}: there is no such file`,
-      cure: "Check the path given to --site; it is relative to the folder the command runs in.",
+      cure: "Check the path of the site file; it is relative to the folder the command runs in.",
     });
   });
 
