@@ -185,7 +185,7 @@ function machinesCommand(host: CommandHost, parts: OpenParts): Command {
 function leasesCommand(host: CommandHost, parts: OpenParts): Command {
   const leases = new Command("leases").description("Who has which address of an agent's networks.");
   leases.addCommand(
-    common(new Command("list"), "pilotlight leases rack7")
+    common(new Command("list"), "pilotlight leases list rack7")
       .description("Show who has which address; it is what `leases` alone does.")
       .argument("[agent]", "the agent")
       .action(async (agent: string | undefined, options: SteerOptions) => {

