@@ -4,6 +4,7 @@ import type { FrameLane } from "../link/frame-lane.ts";
 import type { Neighbours } from "../link/neighbours.ts";
 import type { TcpPorts } from "../link/tcp-listener.ts";
 import type { ServiceContext } from "./context.ts";
+import { ArpProber } from "./dhcp/arp-prober.ts";
 import { type BesideSupport, DhcpBeside } from "./dhcp/beside.ts";
 import { DhcpServer } from "./dhcp/server.ts";
 import { HttpService } from "./http/service.ts";
@@ -75,8 +76,10 @@ export async function startServices(
   const wake = new WakeService(context, sender);
   onStop(() => wake.stop());
   const answersDhcp = context.planner.site.network.dhcp !== "off";
-  const dhcp = answersDhcp ? new DhcpServer(context, sender) : undefined;
   const beside = answersDhcp ? new DhcpBeside(context, sender, support) : undefined;
+  const prober = new ArpProber(sender, context.clock, context.counters);
+  onStop(() => prober.stop());
+  const dhcp = beside && new DhcpServer(context, sender, prober, () => beside.conduct);
   if (dhcp) {
     onStop(() => dhcp.stop());
     await dhcp.start(udp);
@@ -92,6 +95,7 @@ export async function startServices(
       if (!beside?.takes(message, 0)) dhcp?.handleBroadcast(o, datagram);
     },
     bootpReply: (o, datagram) => beside?.handleReply(o, datagram),
+    arp: (o, frame) => prober.handle(o, frame),
   });
   lane.onFrame((len) => link.handle(lane.rx, len));
   return {
@@ -102,6 +106,7 @@ export async function startServices(
       rarp.stop();
       dhcp?.stop();
       beside?.stop();
+      prober.stop();
       rpc.stop();
       const answered = new Promise<void>((resolve) => {
         http.close(() => resolve());
