@@ -15,6 +15,7 @@ import type { Clock } from "./link/clock.ts";
 import type { ManagementAddress } from "./link/management-interfaces.ts";
 import type { BootActivity } from "./log/boot-activity.ts";
 import type { Journal } from "./log/journal.ts";
+import type { StatusCounters } from "./services/context.ts";
 import type { RunningSite } from "./serving/running-site.ts";
 import type { Management, Site } from "./site/site.ts";
 import type { Database } from "./state/database.ts";
@@ -54,6 +55,8 @@ export interface RunningAgent extends Standing {
   readonly activity: BootActivity;
   readonly health: Health;
   readonly news: AgentNews;
+  /** Rubbish that came to the agent itself, and not to the services of a site. */
+  readonly counters: StatusCounters;
   /** The site file that was given on the command line: then nothing can be pushed. */
   readonly siteFile: string | undefined;
   /** Absent with a site file. */

@@ -14,14 +14,19 @@ import { openSign1, sealSign1 } from "./cose/sign1.ts";
 import { AgentError } from "./errors.ts";
 import { publicKeyFromOctets } from "./identity/ed25519.ts";
 import { openCaptureLane } from "./link/capture-lane.ts";
+import { WayBack } from "./link/way-back.ts";
 
 const NS_PER_MS = 1_000_000;
 
 /** The control protocol of an agent: on the network, and on the socket of its host. */
 export async function openControl(agent: RunningAgent, port: number): Promise<Control> {
-  const { identity, trust, clock, crash, version } = agent;
+  const { identity, trust, clock, crash, version, counters } = agent;
+  const counted = (): Readonly<Record<string, number>> => ({
+    ...Object.fromEntries(counters.entries()),
+    ...server.counters(),
+  });
   const dispatcher = new Dispatcher({
-    handlers: createHandlers(await handlerParts(agent)),
+    handlers: createHandlers({ ...(await handlerParts(agent)), counters: counted }),
     identity,
     trust,
     signatures: {
@@ -33,13 +38,21 @@ export async function openControl(agent: RunningAgent, port: number): Promise<Co
     readPolicy: () => readPolicy(agent),
     names: agent.hostNames,
     version,
+    refused: (code) => counters.add("control", code),
     crash,
   });
-  const server = new ControlServer({ dispatcher, identity, clock, port, crash });
+  const wayBack = new WayBack(clock);
+  let interfaces: ReadonlySet<string> = new Set();
+  const admits = (peer: string): boolean => {
+    const by = wayBack.interfaceOf(peer);
+    return by === undefined || interfaces.has(by);
+  };
+  const server = new ControlServer({ dispatcher, identity, clock, port, admits, crash });
   return {
     port,
     local: { [LOCAL_ROUTES]: localRoutes(dispatcher) },
     async listen(addresses) {
+      interfaces = new Set(addresses.map((a) => a.interface));
       const failed = await server.listenOn(addresses.map(({ address }) => address));
       const [first] = failed.values();
       if (first) throw first;

@@ -21,7 +21,6 @@ import { openTrust } from "./identity/open-trust.ts";
 import { parsePublicKey } from "./identity/public-key-text.ts";
 import type { Clock } from "./link/clock.ts";
 import { openControl } from "./open-control.ts";
-import { StatusCounters } from "./services/context.ts";
 import { siteChanges } from "./site/site-changes.ts";
 
 /** How often it is looked how late it is at least, ms. */
@@ -78,11 +77,11 @@ async function openBundles(
 }
 
 function announce(
-  { clock, log, health }: RunningAgent,
+  { clock, log, health, counters: counted }: RunningAgent,
   announcement: Announcement,
   interfaces: () => readonly string[],
 ): Promise<Announcer> {
-  const { links, openLane, random, counters } = systemMdns(clock, new StatusCounters());
+  const { links, openLane, random, counters } = systemMdns(clock, counted);
   return openAnnouncer(announcement, {
     links,
     openLane,
@@ -105,15 +104,15 @@ function openFinder(
   url: string | undefined,
   interfaces: () => readonly string[],
 ): Finder {
-  const { clock, identity, name, board, trust, log, wallMs } = agent;
+  const { clock, identity, name, board, trust, log, wallMs, counters } = agent;
   const finder = new ConfigFinder({
     identity,
     name: () => name.current,
     board,
     url,
     askDhcp: (signal) => informOn(interfaces(), clock, signal),
-    mdns: systemMdns(clock, new StatusCounters()),
-    interfaces: interfaces(),
+    mdns: systemMdns(clock, counters),
+    interfaces,
     domains: systemSearchDomains,
     resolver: systemResolver(),
     trusts: (fingerprint) => trust.find(fingerprint) !== undefined,

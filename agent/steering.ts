@@ -21,6 +21,7 @@ import {
   managementAddresses,
 } from "./link/management-interfaces.ts";
 import type { BootActivity } from "./log/boot-activity.ts";
+import { StatusCounters } from "./services/context.ts";
 import type { Serving } from "./serving/serving.ts";
 import { loadSite } from "./site/load.ts";
 import type { Management, Site } from "./site/site.ts";
@@ -312,6 +313,7 @@ class Steered implements Steering {
       activity,
       health,
       news: new AgentNews(Date.now),
+      counters: new StatusCounters(),
       siteFile: site?.path,
       config: this.config,
       running: () => serving.current,

@@ -7,6 +7,9 @@ import { type ClockMark, LeaseClock } from "./lease-clock.ts";
 import { ForgottenLeases, type LeaseKeeping } from "./lease-store.ts";
 import { Pool } from "./pool.ts";
 
+/** A lease is kept for another length of it after what was promised, and for this long at least, s: an idle rack writes nothing. */
+const LEAST_SPARE_S = 600;
+
 /** What the address book of a site is opened with. */
 export interface AddressBookInput {
   readonly site: Site;
@@ -71,7 +74,7 @@ export class AddressBook {
 
   /** Keeps an address for a client for as long as it may take to answer an offer. */
   offer(subnet: Subnet, client: Client, address: Ipv4): void {
-    this.book(subnet).offer(client, address, this.clock.seconds());
+    this.book(subnet).offer(client, address, this.clock.seconds(), this.wallMs() ?? 0);
   }
 
   mayHave(subnet: Subnet, client: Client, address: Ipv4): boolean {
@@ -183,6 +186,7 @@ export class AddressBook {
     for (const address of [network.address, subnet.router, ...network.relays, ...subnet.dns]) {
       if (address !== undefined) without.add(address);
     }
+    const spareS = Math.max(subnet.leaseS, LEAST_SPARE_S);
     return new LeaseBook({
       pool: new Pool(subnet.pool, without),
       reservation: ({ mac }) => {
@@ -190,7 +194,7 @@ export class AddressBook {
         return ip !== undefined && sameNetwork(ip, subnet.prefix, subnet.mask) ? ip : undefined;
       },
       isReserved: (address) => machineByIp.has(address),
-      changed: (address, lease) => this.store.changed(address, lease, subnet.leaseS),
+      changed: (address, lease) => this.store.changed(address, lease, spareS),
     });
   }
 

@@ -16,7 +16,7 @@ export interface LeaseBookInput {
   readonly reservation: (client: Client) => Ipv4 | undefined;
   /** Whether the site reserves an address for somebody. */
   readonly isReserved: (address: Ipv4) => boolean;
-  /** Told of each lease that changed, and of those that are no more: what is kept on disk follows. */
+  /** Told of each lease or offer that changed, and of those that are no more: what is kept on disk follows. */
   readonly changed: (address: Ipv4, lease: Lease | undefined) => void;
 }
 
@@ -117,16 +117,24 @@ export class LeaseBook {
   }
 
   /** Keeps an address for a client that was offered it. What is bound already stays bound. */
-  offer(client: Client, address: Ipv4, nowS: LeaseSeconds): void {
+  offer(client: Client, address: Ipv4, nowS: LeaseSeconds, wallMs: number): void {
     const lease = this.leases.get(address);
     if (lease?.state === "bound" && lease.endsS > nowS && lease.key === client.key) return;
     const { key, mac, id } = client;
     const reserved = this.o.isReserved(address);
-    const endsS = nowS + OFFER_S;
-    this.replace(
-      { address, key, mac, id, state: "offered", reserved, sinceMs: 0, endsS, hostname: "" },
-      lease,
-    );
+    const offer: Lease = {
+      address,
+      key,
+      mac,
+      id,
+      state: "offered",
+      reserved,
+      sinceMs: wallMs,
+      endsS: nowS + OFFER_S,
+      hostname: "",
+    };
+    this.replace(offer, lease);
+    this.o.changed(address, offer);
   }
 
   /** Binds an address to a client. The lease is promised only once it is durable. */
@@ -215,7 +223,7 @@ export class LeaseBook {
       if (address === undefined) return;
       pool.put(address, "free", nowS);
       if (state !== "bound") this.drop(address);
-      if (state !== "offered") this.o.changed(address, undefined);
+      this.o.changed(address, undefined);
     }
   }
 
@@ -234,10 +242,9 @@ export class LeaseBook {
   }
 
   private giveBack(lease: Lease): void {
-    const wasKept = lease.state === "bound";
     this.drop(lease.address);
     this.o.pool.put(lease.address, "free", 0);
-    if (wasKept) this.o.changed(lease.address, undefined);
+    this.o.changed(lease.address, undefined);
   }
 
   private enter(lease: Lease): void {

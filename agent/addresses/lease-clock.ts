@@ -7,6 +7,16 @@ export interface ClockMark {
   readonly wallMs: number | undefined;
 }
 
+/** The host's clock may run this much apart from the lease clock before that is noted, s: leases are kept for longer. */
+const APART_S = 30;
+
+/** Whether the host's clock was set between two marks: what is kept then leads the next run astray. */
+export function isApart(before: ClockMark, now: ClockMark): boolean {
+  if (before.wallMs === undefined || now.wallMs === undefined) return before.wallMs !== now.wallMs;
+  const wallS = (now.wallMs - before.wallMs) / 1000;
+  return Math.abs(wallS - (now.leaseS - before.leaseS)) > APART_S;
+}
+
 /** No agent is off for longer than this and comes back to a rack that still counts its leases, s. */
 const LONGEST_OFF_S: number = 10 * 365 * 86_400;
 
@@ -44,7 +54,10 @@ export class LeaseClock {
 
   /** To be kept with what is written now. */
   mark(): ClockMark {
-    return { leaseS: this.seconds(), wallMs: this.wallMs() };
+    const leaseS = this.seconds();
+    // What is owed since an earlier run is then made up for by a later one.
+    const wallMs = this.owed ? this.owed.wallMs + 1000 * this.ranS() : this.wallMs();
+    return { leaseS, wallMs };
   }
 
   private ranS(): number {

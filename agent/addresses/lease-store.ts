@@ -1,11 +1,17 @@
 import { hexIpv4, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { Database, Table } from "../state/database.ts";
 import type { Lease, LeaseSeconds } from "./lease.ts";
-import type { ClockMark } from "./lease-clock.ts";
+import { type ClockMark, isApart } from "./lease-clock.ts";
 
 const LEASES_TABLE = "dhcp.leases";
 const CLOCK_TABLE = "dhcp.clock";
 const CLOCK_KEY = "mark";
+/** The mark of the clock is written with a batch when the last one is older than this, or leads astray, s. */
+const MARK_AGE_S = 300;
+/** Names and identifiers that changed wait for so long for a batch, s. */
+const DETAILS_AGE_S = 600;
+/** Offers that a batch takes along at the most: a flood of DISCOVERs must not fill the disk. */
+const MAX_OFFERS = 32;
 /** Infinity has no place among plain numbers. */
 const FOREVER_S = -1;
 
@@ -65,9 +71,9 @@ export class ForgottenLeases implements LeaseKeeping {
  * Leases on disk. A lease that is `durable` is not lost, whatever happens to the power.
  *
  * Everything that changes while a batch is being written goes into the next one, so that a rack that wakes up costs a few
- * writes and not one for each machine. Two things more are gentle to an SD card: a lease is kept for longer than it was
- * promised, so that most renewals have been promised already; and what nobody was promised (a lease that was given back)
- * waits for the next batch, or for the end.
+ * writes and not one for each machine. More is gentle to an SD card: a lease is kept for longer than it was promised, so that
+ * most renewals have been promised already, and those of a rack that will not be the next time go with one batch; offers go with the batch of another machine, so that many a REQUEST costs no write;
+ * and what nobody was promised (a lease that was given back, another host name) waits for a batch, or for the end.
  */
 export class LeaseStore implements LeaseKeeping {
   batches = 0;
@@ -77,6 +83,14 @@ export class LeaseStore implements LeaseKeeping {
   private pending = new Map<Ipv4, LeaseRecord | undefined>();
   /** What is being written. */
   private flying: ReadonlyMap<Ipv4, LeaseRecord | undefined> = new Map();
+  /** As they will be once they are taken, in the order in which they were made. */
+  private readonly offers = new Map<Ipv4, Offer>();
+  /** What is promised by another record already, with the details of today. */
+  private readonly details = new Map<Ipv4, LeaseRecord>();
+  private detailsAtS: LeaseSeconds = 0;
+  /** What is promised by another record still, but not when it is renewed the next time. */
+  private readonly soon = new Map<Ipv4, LeaseRecord>();
+  private kept: ClockMark | undefined;
   private urgent = false;
   private writing: Promise<void> | undefined;
 
@@ -90,38 +104,62 @@ export class LeaseStore implements LeaseKeeping {
   read(): KeptLeases {
     const leases: Lease[] = [];
     for (const { value } of this.leases.getRange()) leases.push(leaseOf(value));
-    return { leases, mark: this.clock.get(CLOCK_KEY) };
+    this.kept = this.clock.get(CLOCK_KEY);
+    return { leases, mark: this.kept };
   }
 
   changed(address: Ipv4, lease: Lease | undefined, spareS: LeaseSeconds): void {
-    if (!lease || lease.state === "offered") {
-      this.pending.set(address, undefined);
+    this.offers.delete(address);
+    this.details.delete(address);
+    this.soon.delete(address);
+    if (!lease) {
+      if (this.newest(address)) this.pending.set(address, undefined);
       return;
     }
-    if (lease.state === "bound" && this.promised(lease)) return;
-    this.pending.set(address, recordOf(lease, spareS));
+    if (lease.state === "offered") {
+      this.offered(lease, spareS);
+      return;
+    }
+    const record = recordOf(lease, spareS);
+    const newest = this.newest(address);
+    if (lease.state === "bound" && promises(newest, lease)) {
+      if (spareOf(newest, lease) < spareS / 2) this.soon.set(address, record);
+      else if (!sameDetails(newest, record)) this.details.set(address, record);
+      return;
+    }
+    this.pending.set(address, record);
     if (lease.state === "bound") this.urgent = true;
   }
 
   /** Rejects with E_STATE when the disk does not take it. */
   async durable(mark: () => ClockMark): Promise<void> {
+    if (this.kept && isApart(this.kept, mark())) this.urgent = true;
     // What is being written now does not hold what came after it began.
     while (this.urgent || this.writing) await this.write(mark);
   }
 
   async close(mark: () => ClockMark): Promise<void> {
-    if (this.pending.size > 0) this.urgent = true;
+    this.offers.clear();
+    this.detailsAtS = Number.NEGATIVE_INFINITY;
+    if (this.pending.size + this.details.size + this.soon.size > 0) this.urgent = true;
     await this.durable(mark);
   }
 
-  /** Whether what is on disk, or on its way, allows for this lease already. */
-  private promised(lease: Lease): boolean {
-    const { address } = lease;
-    const newest = [this.pending, this.flying].find((map) => map.has(address));
-    const kept = newest ? newest.get(address) : this.leases.get(hexIpv4(address));
-    if (kept?.state !== "bound" || kept.key !== lease.key || kept.mac !== lease.mac) return false;
-    if (kept.id !== lease.id || kept.hostname !== lease.hostname) return false;
-    return kept.endsS === FOREVER_S || kept.endsS >= lease.endsS;
+  /** What is on disk of an address, or on its way. */
+  private newest(address: Ipv4): LeaseRecord | undefined {
+    const map = [this.pending, this.flying].find((m) => m.has(address));
+    return map ? map.get(address) : this.leases.get(hexIpv4(address));
+  }
+
+  private offered(offer: Lease, spareS: LeaseSeconds): void {
+    // A lease begins before its offer is over; from then on it is kept as others are.
+    const record = recordOf({ ...offer, state: "bound" }, 2 * spareS);
+    this.offers.set(offer.address, { record, overS: offer.endsS });
+    if (this.offers.size <= MAX_OFFERS) return;
+    for (const oldest of this.offers.keys()) {
+      this.offers.delete(oldest);
+      return;
+    }
   }
 
   private write(mark: () => ClockMark): Promise<void> {
@@ -134,11 +172,11 @@ export class LeaseStore implements LeaseKeeping {
   private async writeBatch(mark: () => ClockMark): Promise<void> {
     // Whatever else arrives in this turn of the event loop belongs to the same batch.
     await Promise.resolve();
-    const batch = this.pending;
-    this.pending = new Map();
-    this.flying = batch;
-    this.urgent = false;
     const now = mark();
+    const batch = this.takeBatch(now.leaseS);
+    this.flying = batch;
+    const { kept } = this;
+    const markIt = !kept || isApart(kept, now) || now.leaseS - kept.leaseS > MARK_AGE_S;
     try {
       await this.database.transaction(() => {
         for (const [address, record] of batch) {
@@ -146,19 +184,62 @@ export class LeaseStore implements LeaseKeeping {
           if (record) this.leases.putSync(key, record);
           else this.leases.removeSync(key);
         }
-        this.clock.putSync(CLOCK_KEY, now);
+        if (markIt) this.clock.putSync(CLOCK_KEY, now);
       });
+      if (markIt) this.kept = now;
       this.batches += 1;
     } catch (error) {
       // Nothing was promised. It is tried again with the next lease.
       for (const [address, record] of batch) {
         if (!this.pending.has(address)) this.pending.set(address, record);
       }
+      this.urgent = true;
       throw error;
     } finally {
       this.flying = new Map();
     }
   }
+
+  /** All that goes into a batch now. */
+  private takeBatch(nowS: LeaseSeconds): ReadonlyMap<Ipv4, LeaseRecord | undefined> {
+    const batch = this.pending;
+    this.pending = new Map();
+    this.urgent = false;
+    if (nowS - this.detailsAtS > DETAILS_AGE_S) {
+      for (const [address, record] of this.details) batch.set(address, record);
+      this.details.clear();
+      this.detailsAtS = nowS;
+    }
+    for (const [address, { record, overS }] of this.offers) {
+      if (overS > nowS) batch.set(address, record);
+    }
+    this.offers.clear();
+    for (const [address, record] of this.soon) batch.set(address, record);
+    this.soon.clear();
+    return batch;
+  }
+}
+
+interface Offer {
+  readonly record: LeaseRecord;
+  /** When it lapses. */
+  readonly overS: LeaseSeconds;
+}
+
+/** Whether a record allows for this lease already. */
+function promises(kept: LeaseRecord | undefined, lease: Lease): boolean {
+  if (kept?.state !== "bound" || kept.key !== lease.key || kept.mac !== lease.mac) return false;
+  return kept.endsS === FOREVER_S || kept.endsS >= lease.endsS;
+}
+
+/** For how much longer than this lease a record promises. */
+function spareOf(kept: LeaseRecord | undefined, lease: Lease): LeaseSeconds {
+  if (kept === undefined || kept.endsS === FOREVER_S) return Number.POSITIVE_INFINITY;
+  return kept.endsS - lease.endsS;
+}
+
+function sameDetails(a: LeaseRecord | undefined, b: LeaseRecord): boolean {
+  return a?.id === b.id && a?.hostname === b.hostname;
 }
 
 function recordOf(lease: Lease, spareS: LeaseSeconds): LeaseRecord {

@@ -50,8 +50,8 @@ export interface ConfigFinderOptions {
   readonly askDhcp?: (signal: AbortSignal) => Promise<string | undefined>;
   /** Absent: no mDNS. */
   readonly mdns?: MdnsHost;
-  /** Where it is spoken; undefined: everywhere. */
-  readonly interfaces?: readonly string[] | undefined;
+  /** Where it is spoken, asked again every few seconds: interfaces may get their address later. Undefined: everywhere. */
+  readonly interfaces?: (() => readonly string[]) | undefined;
   /** Domains that are asked by unicast DNS. */
   readonly domains: () => Promise<readonly string[]>;
   readonly resolver: DnsResolver;

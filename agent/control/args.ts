@@ -56,6 +56,8 @@ export const ARGS: { readonly [V in VerbName]: v.GenericSchema<unknown, Verbs[V]
   "machines.hold": MACHINE,
   "machines.release": MACHINE,
   "machines.wake": MACHINE,
+  "leases.list": NOTHING,
+  "leases.release": v.object({ lease: words(255) }),
   "cache.list": NOTHING,
   "cache.prefetch": NAMES,
   "cache.refresh": NAMES,

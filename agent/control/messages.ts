@@ -163,6 +163,35 @@ export interface MachinePlan {
   readonly bootparams: Readonly<Record<string, string>>;
 }
 
+/** Who has which address, or had it last. */
+export interface LeaseStatus {
+  readonly address: string;
+  /** Of the site's networks. */
+  readonly network: string;
+  /** "" where nobody is known that has it. */
+  readonly mac: string;
+  /** Option 61 in hex digits, its type octet first. */
+  readonly id?: string;
+  /** Of the site. */
+  readonly machine?: string;
+  /** As the machine calls itself. */
+  readonly hostname?: string;
+  /** `over`: it is free, and kept for this machine until somebody else gets it. `declined`: somebody else is there. */
+  readonly state: "offered" | "bound" | "over" | "declined";
+  /** Whether the site gives this address to this machine; else it is of a pool. */
+  readonly reserved: boolean;
+  /** null: for ever, as BOOTP knows no leases. */
+  readonly leftS: number | null;
+  readonly since?: string;
+}
+
+/** The addresses that a network has for machines without a reservation. */
+export interface PoolStatus {
+  readonly network: string;
+  readonly size: number;
+  readonly free: number;
+}
+
 export interface CaptureStatus {
   readonly id: string;
   readonly interface: string;
@@ -237,6 +266,17 @@ export interface Verbs {
     readonly result: MachineStatus;
   };
   "machines.wake": { readonly args: { readonly machine: string }; readonly result: MachineStatus };
+  /** By address. `more`: so many are left out. */
+  "leases.list": {
+    readonly args: Nothing;
+    readonly result: {
+      readonly leases: readonly LeaseStatus[];
+      readonly pools: readonly PoolStatus[];
+      readonly more: number;
+    };
+  };
+  /** `lease`: an address, a MAC address, a machine of the site, or what a machine calls itself. As it is then. */
+  "leases.release": { readonly args: { readonly lease: string }; readonly result: LeaseStatus };
   "cache.list": { readonly args: Nothing; readonly result: KeeperStatus };
   /** No names: all. */
   "cache.prefetch": {

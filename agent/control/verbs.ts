@@ -4,10 +4,11 @@ import type { VerbName, Verbs } from "./messages.ts";
 /** What a verb is. */
 export interface Verb {
   /**
-   * `open`: anybody. `read`: whom the site lets read. `change`: an operator, by a signed request, or somebody on the host.
-   * What is `change` need not change anything: it may only cost so much that strangers must not ask for it.
+   * `open`: anybody. `read`: whom the site lets read. `private`: whoever has the site's token, also where others read without
+   * one; else as `change`. `change`: an operator, by a signed request, or somebody on the host. What is `change` need not
+   * change anything: it may only cost so much that strangers must not ask for it.
    */
-  readonly access: "open" | "read" | "change";
+  readonly access: "open" | "read" | "private" | "change";
   /** Only over TLS, and over the socket on the host. */
   readonly confidential: boolean;
   /** Several results, one after the other, until the asker hangs up or there are no more. */
@@ -25,14 +26,15 @@ function change(more: Partial<Verb> = {}): Verb {
 }
 
 const CONFIDENTIAL = { confidential: true } as const;
+const PRIVATE = { ...CONFIDENTIAL, access: "private" } as const;
 
 /** All verbs of the protocol. Every one of them can be called by a signed request; those with a path also by GET. */
 export const VERBS: Readonly<Record<VerbName, Verb>> = {
   "identity.get": read("/identity", { access: "open" }),
   "identity.rename": change(),
   "status.get": read("/status"),
-  "site.get": read("/site", CONFIDENTIAL),
-  "site.history": read("/site/history", CONFIDENTIAL),
+  "site.get": read("/site", PRIVATE),
+  "site.history": read("/site/history", PRIVATE),
   "site.validate": change(CONFIDENTIAL),
   "site.diff": change(CONFIDENTIAL),
   "site.put": change(CONFIDENTIAL),
@@ -44,6 +46,8 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
   "machines.hold": change(),
   "machines.release": change(),
   "machines.wake": change(),
+  "leases.list": read("/leases"),
+  "leases.release": change(),
   "cache.list": read("/cache"),
   "cache.prefetch": change(),
   "cache.refresh": change(),

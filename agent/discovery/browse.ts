@@ -17,8 +17,8 @@ export interface BrowseHandlers<T> {
 }
 
 export interface BrowseOptions {
-  /** Names; undefined: all that there are. */
-  readonly interfaces?: readonly string[] | undefined;
+  /** Names; undefined: all that there are. A function is asked again every few seconds. */
+  readonly interfaces?: readonly string[] | (() => readonly string[]) | undefined;
   /** Ends it. */
   readonly signal?: AbortSignal;
 }
@@ -76,9 +76,10 @@ export function browse<T>(
     if (before === undefined) handlers.found?.(now);
     else handlers.changed?.(now);
   };
+  const { interfaces } = options;
   const browser = new Browser(
     service,
-    { ...host, interfaces: () => options.interfaces },
+    { ...host, interfaces: typeof interfaces === "function" ? interfaces : () => interfaces },
     {
       found: take,
       changed: take,

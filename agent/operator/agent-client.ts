@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { setTimeout as later } from "node:timers/promises";
 import { decodeCbor } from "../control/cbor.ts";
 import { CONTROL_PORT, PROTOCOL_VERSION, type VerbName, type Verbs } from "../control/messages.ts";
+import { VERBS } from "../control/verbs.ts";
 import { AgentError } from "../errors.ts";
 import type { PublicKey, SigningKey } from "../identity/keys.ts";
 import { printableCut } from "../log/printable.ts";
@@ -124,6 +125,7 @@ export class AgentClient implements AgentConnection {
   async get<V extends VerbName>(verb: V, args: Verbs[V]["args"]): Promise<Verbs[V]["result"]> {
     const path = verbPath(verb, args);
     if (path === undefined) throw new Error(`${verb} is not read by GET`);
+    if (VERBS[verb].access === "private") return this.call(verb, args);
     try {
       return await this.read(verb, path);
     } catch (error) {

@@ -139,6 +139,19 @@ const ENTRY = v.looseObject({
   total: v.nullable(v.number()),
 });
 
+const LEASE = v.looseObject({
+  address: TEXT,
+  network: TEXT,
+  mac: TEXT,
+  id: v.exactOptional(TEXT),
+  machine: v.exactOptional(TEXT),
+  hostname: v.exactOptional(TEXT),
+  state: v.picklist(["offered", "bound", "over", "declined"]),
+  reserved: v.boolean(),
+  leftS: v.nullable(COUNT),
+  since: v.exactOptional(TEXT),
+});
+
 const CAPTURE = v.looseObject({
   id: TEXT,
   interface: TEXT,
@@ -193,6 +206,12 @@ const RESULTS: Readonly<Record<VerbName, v.GenericSchema>> = {
   "machines.hold": MACHINE,
   "machines.release": MACHINE,
   "machines.wake": MACHINE,
+  "leases.list": v.looseObject({
+    leases: v.array(LEASE),
+    pools: v.array(v.looseObject({ network: TEXT, size: COUNT, free: COUNT })),
+    more: COUNT,
+  }),
+  "leases.release": LEASE,
   "cache.list": v.looseObject({ assets: v.array(v.looseObject({ name: TEXT })) }),
   "cache.prefetch": NAMES,
   "cache.refresh": NAMES,

@@ -6,6 +6,7 @@ import type { TcpPorts } from "../link/tcp-listener.ts";
 import type { ServiceContext } from "./context.ts";
 import { ArpProber } from "./dhcp/arp-prober.ts";
 import { type BesideSupport, DhcpBeside } from "./dhcp/beside.ts";
+import type { Conduct } from "./dhcp/mode.ts";
 import { DhcpServer } from "./dhcp/server.ts";
 import { HttpService } from "./http/service.ts";
 import { type FrameSender, LinkServer } from "./link-server.ts";
@@ -71,20 +72,19 @@ export async function startServices(
     },
     prepareNeighbour: (address, mac) => lanes.neighbours.put(address, mac),
   };
-  const rarp = new RarpService(context, sender);
+  const answersDhcp = context.planner.site.network.dhcp !== "off";
+  const beside = answersDhcp ? new DhcpBeside(context, sender, support) : undefined;
+  const conduct = beside && ((): Conduct => beside.conduct);
+  const rarp = new RarpService(context, sender, conduct);
   onStop(() => rarp.stop());
   const wake = new WakeService(context, sender);
   onStop(() => wake.stop());
-  const answersDhcp = context.planner.site.network.dhcp !== "off";
-  const beside = answersDhcp ? new DhcpBeside(context, sender, support) : undefined;
   const prober = new ArpProber(sender, context.clock, context.counters);
   onStop(() => prober.stop());
-  const dhcp = beside && new DhcpServer(context, sender, prober, () => beside.conduct);
-  if (dhcp) {
+  const dhcp = beside && new DhcpServer(context, sender, prober, conduct);
+  if (dhcp && beside) {
     onStop(() => dhcp.stop());
-    await dhcp.start(udp);
-  }
-  if (beside) {
+    beside.use(await dhcp.start(udp, (message, srcPort) => beside.takes(message, srcPort)));
     onStop(() => beside.stop());
     await beside.start(udp);
   }

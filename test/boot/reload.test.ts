@@ -329,7 +329,7 @@ describe("a rack interface that goes down", () => {
 
 describe("an agent without a site", () => {
   it("is unconfigured: it opens nothing and answers nothing until it is stopped", async () => {
-    agent = AgentProcess.start(inside, ["serve", "--json"]);
+    agent = AgentProcess.start(inside, ["serve", "--json", "--management", "none"]);
     agents.push(agent);
     await agent.ready();
     expect(agent.stderr).toContain("ready: unconfigured");

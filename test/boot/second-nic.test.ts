@@ -13,10 +13,11 @@ import {
 } from "../support/asking.ts";
 import { BootSite, NET } from "../support/boot-site.ts";
 import { Namespace } from "../support/netns.ts";
-import { dhcpMessage, QUESTIONS, REQUESTS } from "../support/questions.ts";
+import { dhcpMessage, QUESTIONS, REQUESTS, type Request } from "../support/questions.ts";
 import { describeSeen, ip, isSynAck, mac, RawHost, RawWires } from "../support/raw-wire.ts";
 import { until } from "../support/until.ts";
 
+const MDNS = "224.0.0.251";
 const UPLINK = "up0";
 const UPLINK_ADDRESS = "203.0.113.1";
 const ATTACKER = { mac: "52:54:00:bb:bb:bb", ip: "203.0.113.66" };
@@ -150,6 +151,34 @@ describe("an agent with a second NIC", () => {
       journal.find((e) => e.decision.includes(ATTACKER.ip)),
     );
     expect(told.outcome).toBe("silent");
+  });
+
+  it("is announced and can be steered on the rack alone", async () => {
+    inside.reversePathFilter(1, NET.rack, UPLINK);
+    const [rackFrom, uplinkFrom] = [u5.wire.seen.length, attacker.wire.seen.length];
+    agent = await AgentProcess.serve(inside, site.path, NET.rack);
+    const steer: Request = {
+      name: "identity",
+      protocol: "control",
+      port: 7_458,
+      payload: Buffer.from(`GET /v1/identity HTTP/1.1\r\nHost: ${NET.agent}\r\n\r\n`),
+    };
+    const fromUplink = new RawTcp(attacker, uplinkMac, steer);
+    const fromRack = new RawTcp(u5, rackMac, steer);
+    await until("an answer on the rack", () => fromRack.received > 0);
+    await until("an announcement on the rack", () =>
+      u5.wire.seen.slice(rackFrom).some((s) => s.dst === ip(MDNS) && s.kind === "udp"),
+    );
+    // The kernel takes the connection, which then ends without a word.
+    await until("the end of the other connection", () => fromUplink.over);
+    await fence(attacker, ip(UPLINK_ADDRESS));
+    expect(fromUplink.received).toBe(0);
+    expect(attacker.wire.answers(uplinkFrom)).toEqual([]);
+    const listening = inside
+      .run("cat", "/proc/net/tcp")
+      .match(/ [0-9A-F]{8}:1D22 00000000:0000 0A/g);
+    expect(listening).toEqual([" 962A18AC:1D22 00000000:0000 0A"]);
+    fromRack.abort();
   });
 
   it.each([

@@ -18,10 +18,31 @@ machines:
 `;
 }
 
+/** Addresses for whoever asks; the first of them is somebody else's. */
+const POOL = `
+site: lab
+network:
+  { interface: srv0, address: 192.168.77.1/24, pool: 192.168.77.100-192.168.77.109, lease: 1h }
+unknown: { everybody: {} }
+`;
+
 /** Asks three times, a second apart, and says how it ended; the network stays as it is. */
 function udhcpc(lab: Lab): Promise<Console> {
   const ask = `${BUSYBOX} udhcpc -i br0 -f -n -q -t 3 -T 1 -s /bin/true; echo status $?`;
   return runGuest(lab, { name: "udhcpc", command: ["sh", "-c", ask] });
+}
+
+/** One more host on the bridge, with an address that nobody gave it. */
+async function host(lab: Lab, address: string): Promise<void> {
+  const netns = lab.namespace("host");
+  const make = [
+    `ip link add host1 type veth peer name host0 netns ${netns}`,
+    "ip link set host1 master br0 up",
+    `ip -n ${netns} address add ${address}/24 dev host0`,
+    `ip -n ${netns} link set host0 up`,
+    "echo host is up",
+  ].join(" && ");
+  await lab.startIn(lab.client, ["sh", "-c", make], "host.log").until(/host is up/, 5_000);
 }
 
 describe("DHCP client", () => {
@@ -37,5 +58,20 @@ describe("DHCP client", () => {
     const console = await udhcpc(lab);
     console.lacks("obtained");
     console.shows("status 1");
+  });
+
+  realTest("udhcpc, an address of the pool, and the same again", async (lab) => {
+    await startAgent(lab, POOL);
+    const first = await udhcpc(lab);
+    first.shows("lease of 192.168.77.100 obtained from 192.168.77.1");
+    const again = await udhcpc(lab);
+    again.shows("lease of 192.168.77.100 obtained from 192.168.77.1");
+  });
+
+  realTest("udhcpc, a pool in which somebody has an address of his own", async (lab) => {
+    await host(lab, "192.168.77.100");
+    await startAgent(lab, POOL);
+    const console = await udhcpc(lab);
+    console.shows("lease of 192.168.77.101 obtained from 192.168.77.1");
   });
 });

@@ -94,9 +94,16 @@ export async function fence(host: RawHost, target: Ipv4): Promise<void> {
   );
 }
 
-/** What on this wire is an answer to anybody but `host`. */
+/** What on this wire is an answer to anybody but `host`. On its management interface an agent announces itself, unasked. */
 export function answersToOthers(host: RawHost, from: number): readonly Seen[] {
-  return host.wire.seen.slice(from).filter((s) => isAnswer(s) && !host.hears(s));
+  const heard = host.wire.seen.slice(from);
+  return heard.filter((s) => isAnswer(s) && !host.hears(s) && !isAnnouncement(s));
+}
+
+/** mDNS (RFC 6762), and the kernel's joining of its group (RFC 3376 section 4.2.14). */
+function isAnnouncement(s: Seen): boolean {
+  if (s.dst === ip("224.0.0.251")) return s.kind === "udp" && s.srcPort === 5_353;
+  return s.dst === ip("224.0.0.22");
 }
 
 /** One TCP connection of a host on a raw wire: connects at once and sends a request. */

@@ -10,6 +10,8 @@ const HEADER_LEN = 4;
 export class LiveTap {
   /** Everything that the interface carried since `open`, both ways. */
   readonly frames: Buffer[] = [];
+  /** When each of them was taken from the pipe, ms since 1970. */
+  readonly timesMs: number[] = [];
   private readonly child: PipedChild;
   private readonly ended: Promise<unknown>;
   private waiting: Buffer = Buffer.alloc(0);
@@ -46,8 +48,13 @@ export class LiveTap {
       const end = HEADER_LEN + this.waiting.readUInt32BE(0);
       if (this.waiting.length < end) return;
       if (end === HEADER_LEN) this.ready = true;
-      else this.frames.push(Buffer.from(this.waiting.subarray(HEADER_LEN, end)));
+      else this.keep(this.waiting.subarray(HEADER_LEN, end));
       this.waiting = this.waiting.subarray(end);
     }
+  }
+
+  private keep(frame: Buffer): void {
+    this.frames.push(Buffer.from(frame));
+    this.timesMs.push(Date.now());
   }
 }

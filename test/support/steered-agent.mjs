@@ -19,8 +19,8 @@ let steered;
 const parts = {
   openIdentity: async () => ({ key: { publicKey: { fingerprint: "abcdefgh".repeat(7) } } }),
   openTrust: () => ({ unclaimed: true, list: () => [], find: () => undefined }),
-  openClaimDesk: async () => ({ code: "ABCD-EFGH-JKLM-NPQR" }),
-  bundleTools: () => plainTools,
+  openClaimDesk: async () => ({ code: "ABCD-EFGH-JKLM-NPQR", closeIfClaimed: async () => {} }),
+  openBundles: async () => ({ tools: plainTools, stop: () => {} }),
   siteChanges: (_, next) => [next.name],
   async openControl(agent, port) {
     steered = agent;

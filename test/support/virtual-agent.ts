@@ -88,7 +88,7 @@ export async function startVirtualAgent(
     problems,
     site,
     services,
-    isBusy: () => cache.reads > 0,
+    isBusy: () => cache.reads > 0 || waitsForDisk(),
     stop: async () => {
       for (const close of stops.reverse()) await close();
     },
@@ -109,6 +109,13 @@ class CountingCache extends ChunkCache {
       this.reads -= 1;
     });
   }
+}
+
+/** Files are opened before they are read, and a host with much to do takes its time for that. */
+function waitsForDisk(): boolean {
+  return process
+    .getActiveResourcesInfo()
+    .some((what) => what.startsWith("FS") || what === "CloseReq");
 }
 
 /** TCP ports on a virtual host: connections of the wire are handed to ordinary Node servers, which never listen. */

@@ -24,7 +24,7 @@ export interface WireConditions {
 }
 
 /** Turns of the event loop that promises get before virtual time moves. */
-const IDLE_TURNS = 4;
+const IDLE_TURNS = 16;
 
 interface Delivery {
   readonly dueMs: number;
@@ -103,7 +103,8 @@ export class VirtualWire {
     for (let frames = 0; frames < FRAME_LIMIT; frames++) {
       this.collect();
       if (this.head === this.inFlight.length) {
-        for (let turn = 0; turn < IDLE_TURNS || isBusy(); turn++) {
+        // What was read may be what lets the next thing be read.
+        for (let idle = 0; idle < IDLE_TURNS; idle = isBusy() ? 0 : idle + 1) {
           await new Promise((resolve) => setImmediate(resolve));
         }
         this.collect();

@@ -38,6 +38,7 @@ export interface CommandNode {
 const KINDS: Readonly<Record<string, Kind>> = {
   agent: "agent",
   machine: "machine",
+  lease: "machine",
   profile: "profile",
   file: "file",
   dir: "file",

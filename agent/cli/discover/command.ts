@@ -18,7 +18,7 @@ export function discoverCommand(
     .option("--domain <domain>", "ask the DNS servers for the agents of this domain, too")
     .addHelpText(
       "after",
-      "\nNeeds no configuration and no root, and works beside Avahi. What is shown is what is\nannounced: only a command that talks to an agent proves who it is.\n\nExample:\n  pilotlight discover --interface eth0",
+      "\nNeeds no configuration and no root, and works beside Avahi. What is shown is what\nis announced: only a command that talks to an agent proves who it is.\n\nExample:\n  pilotlight discover --interface eth0",
     )
     .action(async (options: DiscoverOptions) => {
       // Loaded when it is needed, and not for every `pilotlight`.

@@ -25,7 +25,7 @@ export interface Meetings {
   readonly failed: readonly Outcome[];
 }
 
-/** Connects to all of these agents and asks each how it is. */
+/** Connects to all of these agents and asks each how it is. Rejects with E_KEY when the operator has no key to ask with. */
 export async function meetAll(
   steering: Steering,
   agents: readonly (string | undefined)[],
@@ -34,6 +34,8 @@ export async function meetAll(
     try {
       return await meet(steering, agent);
     } catch (error) {
+      // Not the agent's failure, and the same at all of them.
+      if (error instanceof AgentError && error.code === "E_KEY") throw error;
       const known = steering.met().find(({ fingerprint }) => fingerprint === agent);
       return failedOutcome(error, { agent: known?.name ?? agent ?? "this host" });
     }

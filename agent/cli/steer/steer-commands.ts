@@ -27,6 +27,7 @@ export function steerCommands(
     identityCommand(host, parts),
     statusCommand(host, parts),
     machinesCommand(host, parts),
+    leasesCommand(host, parts),
     eventsCommand(host, parts),
     bootCommand(host, parts),
     ...overrideCommands(host, parts),
@@ -179,6 +180,35 @@ function machinesCommand(host: CommandHost, parts: OpenParts): Command {
         await showMachines(await context(host, options, parts), agent, machine, options);
       },
     );
+}
+
+function leasesCommand(host: CommandHost, parts: OpenParts): Command {
+  const leases = new Command("leases").description("Who has which address of an agent's networks.");
+  leases.addCommand(
+    common(new Command("list"), "pilotlight leases rack7")
+      .description("Show who has which address; it is what `leases` alone does.")
+      .argument("[agent]", "the agent")
+      .action(async (agent: string | undefined, options: SteerOptions) => {
+        const { listLeases } = await import("./leases.ts");
+        await listLeases(await context(host, options, parts), agent, options);
+      }),
+    { isDefault: true },
+  );
+  leases.addCommand(
+    common(
+      new Command("release"),
+      "pilotlight leases release v100 rack7",
+      "pilotlight leases release 00:03:ba:5b:ae:b3",
+    )
+      .description("Take an address from whoever has it.")
+      .argument("<lease>", "the machine, what it calls itself, its MAC address or the address")
+      .argument("[agent]", "the agent")
+      .action(async (lease: string, agent: string | undefined, options: SteerOptions) => {
+        const { releaseLease } = await import("./leases.ts");
+        await releaseLease(await context(host, options, parts), lease, agent, options);
+      }),
+  );
+  return leases;
 }
 
 function eventsCommand(host: CommandHost, parts: OpenParts): Command {

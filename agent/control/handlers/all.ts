@@ -5,6 +5,7 @@ import { captureHandlers } from "./captures.ts";
 import { eventHandlers } from "./events.ts";
 import { identityHandlers } from "./identity.ts";
 import { journalHandlers } from "./journal.ts";
+import { leaseHandlers } from "./leases.ts";
 import { machineHandlers } from "./machines.ts";
 import type { AgentParts } from "./parts.ts";
 import { siteHandlers } from "./site.ts";
@@ -18,6 +19,7 @@ export function createHandlers(parts: AgentParts): Handlers {
     ...statusHandlers(parts),
     ...siteHandlers(parts),
     ...machineHandlers(parts),
+    ...leaseHandlers(parts),
     ...cacheHandlers(parts),
     ...journalHandlers(parts),
     ...eventHandlers(parts),

@@ -1,3 +1,4 @@
+import type { AddressBook } from "../../addresses/address-book.ts";
 import type { Cache } from "../../assets/cache/cache.ts";
 import type { AssetKeeper } from "../../assets/fetch/asset-keeper.ts";
 import type { OpenedBundle } from "../../bundle/bundle.ts";
@@ -33,6 +34,8 @@ export interface RunningSite {
   readonly assets: AssetControl;
   readonly activity: Pick<BootActivity, "machines">;
   readonly sightings: Sightings;
+  /** Absent: it gives no addresses. */
+  readonly addresses?: AddressBook | undefined;
   readonly counters: StatusCounters;
   readonly wake: RunningServices["wake"];
   /** Of the rack. */
@@ -82,6 +85,8 @@ export interface AgentParts {
   readonly log: { level: string };
   readonly captures: Captures;
   readonly news: AgentNews;
+  /** What the agent itself counted of rubbish, by "protocol status"; a site's services have their own. */
+  readonly counters?: () => Readonly<Record<string, number>>;
   readonly clock: Clock;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;

@@ -29,7 +29,7 @@ async function statusOf(parts: AgentParts): Promise<AgentStatus> {
     startedAt: isoTime(parts.startedMs),
     residentOctets: process.memoryUsage.rss(),
     logLevel: parts.log.level as LogLevel,
-    counters: Object.fromEntries(running?.counters.entries() ?? []),
+    counters: { ...parts.counters?.(), ...Object.fromEntries(running?.counters.entries() ?? []) },
   };
 }
 

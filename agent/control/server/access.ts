@@ -18,13 +18,13 @@ export function refusePlain(verb: VerbName, channel: Channel): void {
 export function readerOf(verb: VerbName, request: ControlRequest, policy: ReadPolicy): Caller {
   if (request.channel === "local") return { kind: "local" };
   const reader: Caller = { kind: "reader", address: request.address };
-  if (VERBS[verb].access === "open" || policy.kind === "open") return reader;
-  if (policy.kind === "signed") {
-    throw new HttpRefusal(
-      403,
-      "E_FORBIDDEN",
-      "this agent lets operators alone read, by signed requests",
-    );
+  const { access } = VERBS[verb];
+  if (access === "open" || (access === "read" && policy.kind === "open")) return reader;
+  if (policy.kind !== "token") {
+    const what = access === "private" ? verb : "this agent";
+    throw new HttpRefusal(403, "E_FORBIDDEN", `${what} is read by operators alone`, {
+      cure: "Sign the request with a key that the agent trusts, as `pilotlight` does, or ask on its host.",
+    });
   }
   const headers = { "www-authenticate": "Bearer" };
   const given = /^bearer +(\S+)$/i.exec(request.header("authorization") ?? "")?.[1];

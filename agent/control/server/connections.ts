@@ -30,7 +30,8 @@ export type ConnectionEnd =
   | "slow request"
   | "stalled answer"
   | "pipelined"
-  | "not HTTP";
+  | "not HTTP"
+  | "elsewhere";
 
 /** How often slow ones are looked for, ms. */
 const SWEEP_MS = 250;
@@ -82,8 +83,7 @@ export class Connections {
       (ofAddress.length < this.limits.anAddress || this.displace(ofAddress)) &&
       (this.open.size < this.limits.all || this.displace([...this.open]));
     if (!room) {
-      this.count("full");
-      socket.destroy();
+      this.reject(socket, "full");
       return undefined;
     }
     const connection = new Connection(socket, key, this.clock.now());
@@ -111,6 +111,12 @@ export class Connections {
   /** The answer is sent, and the connection may bring another request. */
   answered(connection: Connection): void {
     this.enter(connection, "header");
+  }
+
+  /** Destroys a connection that is not to be taken at all. */
+  reject(socket: Socket, why: ConnectionEnd): void {
+    this.count(why);
+    socket.destroy();
   }
 
   end(connection: Connection, why: ConnectionEnd): void {

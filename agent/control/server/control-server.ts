@@ -37,6 +37,8 @@ export interface ControlServerInput {
   /** 7458 unless told otherwise; 0: any, another for each address. */
   readonly port?: number;
   readonly limits?: ConnectionLimits;
+  /** Whether somebody with this address may connect at all; absent: everybody. */
+  readonly admits?: (peer: string) => boolean;
   /** Told of a bug of ours. */
   readonly crash: (bug: unknown) => void;
 }
@@ -170,6 +172,12 @@ export class ControlServer {
 
   private accept(socket: Socket, address: string): void {
     socket.on("error", () => socket.destroy());
+    const { remoteAddress, localAddress } = socket;
+    const here = remoteAddress === localAddress;
+    if (!here && this.input.admits?.(remoteAddress ?? "") === false) {
+      this.connections.reject(socket, "elsewhere");
+      return;
+    }
     const connection = this.connections.admit(socket);
     if (!connection) return;
     this.cameBy.set(socket, address);

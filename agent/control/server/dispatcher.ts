@@ -297,6 +297,7 @@ export class Dispatcher {
     const known =
       error instanceof AgentError ? error : new AgentError("E_BUG", "the agent could not do this");
     if (known !== error) this.parts.crash(error);
+    this.parts.refused?.(known.code);
     const { code, message, cure } = known;
     return { code, message, cure };
   }

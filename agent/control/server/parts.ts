@@ -57,6 +57,8 @@ export interface ControlParts {
   readonly names: () => readonly string[];
   /** Of this software. */
   readonly version: string;
+  /** Told of each request that is refused, by the code of its error. */
+  readonly refused?: (code: string) => void;
   /** Told of whatever a handler threw that is no AgentError: a bug of ours. */
   readonly crash: (bug: unknown) => void;
 }

@@ -5,7 +5,7 @@ import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
 import { MAC_LEN, type MacText, macText } from "../../../protocols/wire/mac-address.ts";
 import { Octets } from "../../../protocols/wire/octets.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
-import { type Datagram, TxPool, type UdpPort, type UdpPorts } from "../../link/datagram.ts";
+import { TxPool, type UdpPort, type UdpPorts } from "../../link/datagram.ts";
 import type { BootPlan } from "../../plan/boot-plan.ts";
 import { type Recognition, recogniseDhcp } from "../../plan/family.ts";
 import { addressOnly } from "../../plan/guests.ts";
@@ -100,11 +100,19 @@ export class DhcpServer {
     this.strangers = new RateLimit(STRANGERS, 1, now);
   }
 
-  /** Opens the unicast port: renewals and relays. */
-  async start(ports: UdpPorts): Promise<void> {
-    this.port = await ports.open(DHCP_SERVER_PORT, { name: "dhcp" });
-    this.answers.use(this.port);
-    this.port.onDatagram((d) => this.handleUdp(d));
+  /** Opens the unicast port: renewals and relays. `others`: who takes a datagram before it is looked at here. */
+  async start(
+    ports: UdpPorts,
+    others: (m: ReceivedMessage, srcPort: number) => boolean = () => false,
+  ): Promise<UdpPort> {
+    const port = await ports.open(DHCP_SERVER_PORT, { name: "dhcp" });
+    this.port = port;
+    this.answers.use(port);
+    port.onDatagram((d) => {
+      if (others({ o: d.octets, at: d.at, len: d.len }, d.srcPort)) return;
+      this.handle(d.octets, d.at, d.len, { srcPort: d.srcPort });
+    });
+    return port;
   }
 
   stop(): void {
@@ -115,10 +123,6 @@ export class DhcpServer {
   /** Takes a broadcast message off the link. */
   handleBroadcast(o: Octets, udp: UdpView): void {
     this.handle(o, udp.payloadAt, udp.payloadLen, OFF_LINK);
-  }
-
-  private handleUdp(d: Datagram): void {
-    this.handle(d.octets, d.at, d.len, { srcPort: d.srcPort });
   }
 
   private handle(o: Octets, at: number, len: number, came: Came): void {
@@ -375,11 +379,14 @@ export class DhcpServer {
   }
 }
 
-/** A message in memory that is its own for the moment. */
-interface Message {
+/** A message where it lies for the moment. */
+export interface ReceivedMessage {
   readonly o: Octets;
   readonly at: number;
   readonly len: number;
+}
+
+interface Message extends ReceivedMessage {
   readonly came: Came;
 }
 

@@ -13,7 +13,8 @@ const MIB_MB = 1.048_576;
 
 /**
  * The most memory that an agent with the budgets of the smallest board ever has resident: VmHWM, which counts the pages of
- * the program and of its libraries too. A 2 GB asset is fetched and verified, read whole by ten over HTTP, and by ten over TFTP.
+ * the program and of its libraries too. A 2 GB asset is fetched and verified, read whole by ten over HTTP, and by ten over TFTP;
+ * before and after that an operator finds the agent and asks it over TLS.
  */
 export async function memory(rig: Rig): Promise<Outcome> {
   const digest = makeFile(join(rig.root, "huge"), OCTETS);
@@ -23,6 +24,8 @@ export async function memory(rig: Rig): Promise<Outcome> {
   const agent = rig.agent(site, state);
   await agent.ready();
   const ready = agent.peakMiB() * MIB_MB;
+  await steer(rig);
+  const steered = agent.peakMiB() * MIB_MB;
   await agent.fetched("huge");
   const fetched = agent.peakMiB() * MIB_MB;
   await store.stop();
@@ -30,10 +33,11 @@ export async function memory(rig: Rig): Promise<Outcome> {
   const httpOctets = await rig.client<number>("http-read", "huge", READERS);
   const http = agent.peakMiB() * MIB_MB;
   const tftpOctets = await rig.client<number>("tftp-read", "huge", READERS, TFTP_MS);
+  await steer(rig);
   const tftp = agent.peakMiB() * MIB_MB;
   await agent.stop();
   rmSync(state, { recursive: true });
-  const figures = { ready, fetched, http, tftp };
+  const figures = { ready, steered, fetched, http, tftp };
   return {
     name: "memory",
     figures: { ...figures, httpGB: httpOctets / 1e9, tftpGB: tftpOctets / 1e9 },
@@ -41,4 +45,11 @@ export async function memory(rig: Rig): Promise<Outcome> {
       below("memory, 2 GB fetched, read by 10 over HTTP and TFTP", tftp, LIMIT_MB, " MB resident"),
     ],
   };
+}
+
+/** An operator on the rack's wire. */
+async function steer(rig: Rig): Promise<void> {
+  await rig.pilotlight("discover", "--timeout", "2", "--json");
+  for (const verb of ["status", "machines", "status"])
+    await rig.pilotlight(verb, NET.agent, "--json");
 }

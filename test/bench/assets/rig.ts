@@ -135,6 +135,13 @@ ${more}`,
     return JSON.parse(await output(this.children.own(child))) as T;
   }
 
+  /** Runs a `pilotlight` of an operator's on the machine's end of the cable. */
+  async pilotlight(...args: readonly string[]): Promise<string> {
+    const main = join(process.cwd(), "dist/agent/main.js");
+    const home = `PILOTLIGHT_HOME=${join(this.dir, "home")}`;
+    return await output(this.children.own(this.machine.spawn("env", home, process.execPath, main, ...args)));
+  }
+
   /** Runs a command where the agent is. */
   async asGateway(...argv: readonly string[]): Promise<string> {
     return await output(this.children.own(this.gateway.spawn(...argv)));

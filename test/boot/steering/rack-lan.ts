@@ -7,6 +7,7 @@ import { AgentProcess, MAIN } from "../../support/agent-process.ts";
 import { LiveTap } from "../../support/live-tap.ts";
 import { Namespace } from "../../support/netns.ts";
 import { until } from "../../support/until.ts";
+import type { TimedFrame } from "./cut.ts";
 
 /** The same in every rack: they are separate wires. */
 export const RACK = { interface: "rack0", cidr: "172.24.42.150/24" } as const;
@@ -16,6 +17,25 @@ export const LAN = {
   stranger: "10.77.0.66",
   agent: (n: number): string => `10.77.0.${11 + n}`,
 } as const;
+
+/** The machine of each rack. */
+export const SUN = { mac: "00:03:ba:5b:ae:b3", kernel: "netbsd" } as const;
+
+/** A site for any of the racks, with assets from a store at `url`. */
+export function siteText(url: string): string {
+  return `site: three-racks
+network: { interface: ${RACK.interface}, address: ${RACK.cidr} }
+management: { interfaces: [${LAN.interface}] }
+assets:
+  ofwboot: { url: "${url}/ofwboot.net" }
+  netbsd: { url: "${url}/netbsd" }
+profiles:
+  netbsd-sparc64:
+    bsd: { loader: ofwboot, root: { ${SUN.kernel}: netbsd } }
+machines:
+  v100: { mac: "${SUN.mac}", ip: 172.24.42.51, profile: netbsd-sparc64 }
+`;
+}
 
 /** What a command that ran to its end said. */
 export interface Said {
@@ -118,9 +138,10 @@ export class RackLan {
     this.tap = await LiveTap.open(this.laptop.ns, "lane", "br0");
   }
 
-  /** What it carried since then. */
-  get frames(): readonly Buffer[] {
-    return this.tap?.frames ?? [];
+  /** What it carried since then, and when. */
+  get recorded(): readonly TimedFrame[] {
+    const { frames = [], timesMs = [] } = this.tap ?? {};
+    return frames.map((octets, i) => ({ octets, timeMs: timesMs[i] ?? 0 }));
   }
 
   /** A file in the laptop's folder. */
@@ -137,18 +158,28 @@ export class RackLan {
   }
 }
 
+/** Powers the Sun of an agent's rack on; what it told, a line each. */
+export async function bootSun(lan: RackLan, n: number): Promise<string> {
+  const wire = machineWire(n);
+  const how = ["--interface", wire, "--mac", SUN.mac, "--kernel", SUN.kernel, "--timeout", "60"];
+  return lan.laptop.done("sim", "openfirmware", ...how);
+}
+
 /** The far end of an agent's rack. */
 export function machineWire(agent: number): string {
   return `machine${agent}`;
 }
 
 /** A flashed-blank agent: it was given nothing but its name. */
-export function blankAgent(lan: RackLan, n: number, name: string, state: string): AgentProcess {
-  return AgentProcess.start(agentOf(lan, n), [
-    "serve",
-    "--json",
-    ...["--name", name, "--state", state],
-  ]);
+export function blankAgent(
+  lan: RackLan,
+  n: number,
+  name: string,
+  state: string,
+  ...more: readonly string[]
+): AgentProcess {
+  const options = ["--json", "--name", name, "--state", state, ...more];
+  return AgentProcess.start(agentOf(lan, n), ["serve", ...options]);
 }
 
 /** The claim code that an agent shows on its console. */

@@ -2,9 +2,23 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AgentStatus, BundleRecord } from "../../../agent/control/messages.ts";
+import { capturePath } from "../../golden/captures.ts";
 import type { AgentProcess } from "../../support/agent-process.ts";
+import { PcapWriter } from "../../support/pcap-writer.ts";
 import { until } from "../../support/until.ts";
-import { blankAgent, claimCode, LAN, machineWire, RACK, RackLan, Store } from "./rack-lan.ts";
+import { cut } from "./cut.ts";
+import {
+  blankAgent,
+  bootSun,
+  claimCode,
+  LAN,
+  machineWire,
+  RACK,
+  RackLan,
+  Store,
+  SUN,
+  siteText,
+} from "./rack-lan.ts";
 
 /*
  * The life of three agents, from flashed blank on, as their operator and a stranger on the same LAN see it. The steps build
@@ -12,13 +26,17 @@ import { blankAgent, claimCode, LAN, machineWire, RACK, RackLan, Store } from ".
  */
 
 const NAMES = ["rack-a", "rack-b", "rack-c"] as const;
-const SUN = { mac: "00:03:ba:5b:ae:b3", kernel: "netbsd" } as const;
 const STORE_PORT = 8_080;
 /** The shortest that can be asked for. */
 const PROBATION_S = 5;
 const STEP_MS = 90_000;
 /** After a boot it is half a minute quiet before anything is replaced. */
 const QUIET_MS = 60_000;
+
+/** Documented in test/golden/captures/README.md. */
+const { STEERING_TRACE } = process.env;
+const WRITES = STEERING_TRACE === "write";
+const TRACE = "steering.pcap";
 
 let lan: RackLan;
 let store: Store;
@@ -41,35 +59,24 @@ afterAll(async () => {
   for (const agent of agents) await agent.close();
   await publisher?.close();
   await store.close();
+  if (WRITES) keepTrace();
   await lan.close();
 }, STEP_MS);
+
+/** What the LAN carried becomes the golden trace. */
+function keepTrace(): void {
+  const writer = new PcapWriter();
+  for (const { octets, timeMs } of cut(lan.recorded)) writer.add(octets, timeMs);
+  writer.save(capturePath(TRACE));
+}
 
 /** The site of all three racks. `more`: lines for the end; `change`: what to make of the text. */
 function siteFile(name: string, change: (text: string) => string = (text) => text): string {
   const url = `http://${LAN.laptop}:${STORE_PORT}`;
-  return lan.file(
-    name,
-    change(`site: three-racks
-network: { interface: ${RACK.interface}, address: ${RACK.cidr} }
-management: { interfaces: [${LAN.interface}] }
-assets:
-  ofwboot: { url: "${url}/ofwboot.net" }
-  netbsd: { url: "${url}/netbsd" }
-profiles:
-  netbsd-sparc64:
-    bsd: { loader: ofwboot, root: { ${SUN.kernel}: netbsd } }
-machines:
-  v100: { mac: "${SUN.mac}", ip: 172.24.42.51, profile: netbsd-sparc64 }
-`),
-  );
+  return lan.file(name, change(siteText(url)));
 }
 
-/** Powers the Sun of an agent's rack on; what it told, a line each. */
-async function boot(n: number): Promise<string> {
-  const wire = machineWire(n);
-  const how = ["--interface", wire, "--mac", SUN.mac, "--kernel", SUN.kernel, "--timeout", "60"];
-  return lan.laptop.done("sim", "openfirmware", ...how);
-}
+const boot = (n: number): Promise<string> => bootSun(lan, n);
 
 async function statusOf(name: string): Promise<AgentStatus> {
   return JSON.parse(await lan.laptop.done("status", name, "--json")) as AgentStatus;
@@ -194,7 +201,8 @@ describe("three agents, their operator and a stranger", () => {
   it(
     "are re-steered by one command",
     async () => {
-      await publisher.close();
+      publisher.signal("SIGTERM");
+      expect(await publisher.exit()).toBe(0);
       const site = siteFile("site-2.yaml", (text) => text.replace('/netbsd"', '/netbsd-2"'));
       const said = await lan.laptop.done(
         "push",
@@ -311,6 +319,8 @@ describe("three agents, their operator and a stranger", () => {
         expect(stdout + stderr).toMatch(/first|new/i);
         const again = await lan.laptop.pilotlight("discover");
         expect(again.stdout).toContain("rack-c (2)");
+        impostor.signal("SIGTERM");
+        expect(await impostor.exit()).toBe(0);
       } finally {
         await impostor.close();
       }

@@ -1,22 +1,17 @@
-import { spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import path from "node:path";
-import { setTimeout as later } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { type DiskCache, openDiskCache } from "../../../agent/assets/cache/disk-cache.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { expectIndexResolves, expectWhole } from "../../support/whole-cache.ts";
+import { type Kill, killedWorker } from "../support/killed-worker.ts";
 
 const KILLS = 500;
 /** Caches that are worked on at the same time. */
 const LANES = 3;
 const LIMIT = 7_000_000;
 const WORKER = path.resolve("test/real/assets/cache-worker.mjs");
-/** The longest that a worker lives after it opened the cache, ms. */
-const LIFE_MS = 250;
-/** The share of workers that are killed while they open it. */
-const EARLY = 8;
-const EARLY_MS = 150;
+/** After it opened the cache; some while they do. */
+const KILL: Kill = { lifeMs: 250, early: 8, earlyMs: 150 };
 
 /** What a worker was told is durable. */
 interface Promised {
@@ -51,7 +46,7 @@ async function killing(stateDir: string, kills: number): Promise<Seen> {
   const seen: Seen = { kills: 0, updates: 0, resumable: 0 };
   let current = new Map<string, string>();
   for (; seen.kills < kills; seen.kills++) {
-    const said = await killedWorker(stateDir);
+    const said = await killedWorker([WORKER, stateDir, String(LIMIT)], KILL);
     const promised = readPromises(said, current);
     seen.updates += said.filter((line) => line.startsWith("updated ")).length;
     expectIndexResolves(path.join(stateDir, "cache"));
@@ -66,37 +61,6 @@ async function killing(stateDir: string, kills: number): Promise<Seen> {
     expectIndexResolves(path.join(stateDir, "cache"));
   }
   return seen;
-}
-
-/** Lines that a worker printed until it was killed. */
-async function killedWorker(stateDir: string): Promise<string[]> {
-  const child = spawn(process.execPath, [WORKER, stateDir, String(LIMIT)], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let out = "";
-  let errors = "";
-  const ready = new Promise<void>((resolve) => {
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      out += text;
-      resolve();
-    });
-    child.once("close", () => resolve());
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errors += text;
-  });
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  if (randomInt(EARLY) === 0) {
-    await later(randomInt(EARLY_MS));
-  } else {
-    await ready;
-    await later(randomInt(LIFE_MS));
-  }
-  child.kill("SIGKILL");
-  await ended;
-  expect(errors).toBe("");
-  expect(child.signalCode).toBe("SIGKILL");
-  return out.split("\n").slice(0, -1);
 }
 
 function readPromises(lines: readonly string[], before: ReadonlyMap<string, string>): Promised {

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { Authority } from "../../support/certificates.ts";
 import { noise, sha256 } from "../../support/filled-cache.ts";
@@ -6,6 +5,7 @@ import { BlobBox } from "../../support/oci-images.ts";
 import { skopeo, writeLayout } from "../../support/registry.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { until } from "../../support/until.ts";
+import { atTime } from "../support/fake-time.ts";
 import { type Download, journalled, Rack } from "../support/rack.ts";
 
 const MB = 1_000_000;
@@ -57,16 +57,6 @@ describe("an agent that never had an uplink", () => {
 });
 
 describe("a clock that says 1970", () => {
-  /** Without the command of that name, which stays between a process and its signals. */
-  function in1970(): readonly string[] {
-    const files = execFileSync("dpkg", ["-L", "libfaketime"], { encoding: "utf8" }).split("\n");
-    const library = files.find((file) => file.endsWith("/libfaketimeMT.so.1")) ?? "";
-    // Monotonic time goes on as it does on a Pi without a battery.
-    const monotonic = "FAKETIME_DONT_FAKE_MONOTONIC=1";
-    const wall = ["TZ=UTC", "FAKETIME=@1970-01-01 00:00:30", monotonic];
-    return ["env", `LD_PRELOAD=${library}`, ...wall];
-  }
-
   it("is explained where a certificate is refused for it; what is cached is served, and the clock stays", async () => {
     const rack = await Rack.create();
     const authority = new Authority();
@@ -87,7 +77,7 @@ describe("a clock that says 1970", () => {
       sections,
       assets: asset("old") + asset("fresh"),
       names: ["old", "fresh"],
-      launcher: in1970(),
+      launcher: atTime("1970-01-01 00:00:30"),
     });
     const failed = await journalled(agent, "fresh", "failed");
     expect(failed.time).toMatch(/^1970-01-01T00:0/);

@@ -3,6 +3,7 @@ import type {
   AgentStatus,
   BundleRecord,
   CaptureStatus,
+  LeaseStatus,
   MachineStatus,
   OperatorRecord,
   VerbName,
@@ -156,6 +157,26 @@ const STRANGER: JournalEntry = {
   file: null,
   total: null,
 };
+const LEASE: LeaseStatus = {
+  address: "192.168.77.21",
+  network: "rack",
+  mac: "00:03:ba:5b:ae:b3",
+  id: "010003ba5baeb3",
+  machine: "v100",
+  hostname: "v100.attic",
+  state: "bound",
+  reserved: true,
+  leftS: 3599.5,
+  since: TIME,
+};
+const NOBODY: LeaseStatus = {
+  address: "192.168.77.100",
+  network: "far",
+  mac: "",
+  state: "declined",
+  reserved: false,
+  leftS: null,
+};
 const CAPTURE: CaptureStatus = {
   id: "c1",
   interface: "eth0",
@@ -231,6 +252,17 @@ export const SAMPLES: Samples = {
   "machines.hold": ON_MACHINE,
   "machines.release": ON_MACHINE,
   "machines.wake": ON_MACHINE,
+  "leases.list": {
+    args: [{}],
+    results: [
+      { leases: [LEASE, NOBODY], pools: [{ network: "rack", size: 100, free: 99 }], more: 3 },
+      { leases: [], pools: [], more: 0 },
+    ],
+  },
+  "leases.release": {
+    args: [{ lease: "00:03:ba:5b:ae:b3" }],
+    results: [LEASE, { ...LEASE, state: "over", leftS: 0 }],
+  },
   "cache.list": {
     args: [{}],
     results: [

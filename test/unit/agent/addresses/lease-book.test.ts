@@ -31,7 +31,7 @@ beforeEach(() => {
 function lease(client: Client, nowS: number, lengthS: number = HOUR, wish = 0): number | undefined {
   const { address } = book.choose(client, wish, nowS);
   if (address === undefined) return undefined;
-  book.offer(client, address, nowS);
+  book.offer(client, address, nowS, 1_000 * nowS);
   expect(book.mayHave(client, address, nowS)).toBe(true);
   book.bind(client, address, nowS + lengthS, "h", 1_000 * nowS);
   return address;
@@ -94,11 +94,13 @@ describe("who gets which address", () => {
   });
 
   it("lets an offer lapse, and gives it to another at once only when there is no other address", () => {
-    for (const n of [1, 2, 3, 4]) book.offer(host(n), book.choose(host(n), 0, 0).address ?? 0, 0);
+    for (const n of [1, 2, 3, 4])
+      book.offer(host(n), book.choose(host(n), 0, 0).address ?? 0, 0, 0);
     expect(book.choose(host(5), 0, 1).address).toBeUndefined();
     expect(book.choose(host(5), 0, 5).address).toBe(FIRST);
+    expect([...kept.values()].map((l) => l?.state)).toEqual(Array(SIZE).fill("offered"));
     expect(book.choose(host(5), 0, OFFER_S + 1).address).toBe(FIRST);
-    expect(kept.size).toBe(0);
+    expect([...kept.values()]).toEqual(Array(SIZE).fill(undefined));
   });
 
   it("takes a release from whoever has the address, and from nobody else", () => {
@@ -163,7 +165,7 @@ describe("who gets which address", () => {
           const { address } = book.choose(client, wish, nowS);
           if (what === "wait") nowS += by * 40;
           else if (address === undefined) continue;
-          else if (what === "offer") book.offer(client, address, nowS);
+          else if (what === "offer") book.offer(client, address, nowS, 1_000 * nowS);
           else if (what === "release" || what === "decline") {
             if (book[what](client, FIRST + by, nowS)) held.delete(FIRST + by);
           } else {

@@ -321,19 +321,7 @@ describe("the order", () => {
     const { applied } = rig({ mdns: host, fetch }, segment.clock);
     await segment.run(20_000);
     expect(orders).toEqual([]);
-    const name = "eva._pilotlight-config._tcp.local";
-    const data = { priority: 0, weight: 0, port: 7459, target: "eva.local" };
-    const txt = [`id=${fingerprint}`, "path=/v1/bundle"];
-    const packet: Packet = {
-      type: "response",
-      answers: [
-        { type: "PTR", name: "_pilotlight-config._tcp.local", ttl: 120, data: name },
-        { type: "SRV", name, ttl: 120, data },
-        { type: "TXT", name, ttl: 120, data: txt },
-        { type: "AAAA", name: "eva.local", ttl: 120, data: "fe80::9" },
-      ],
-    };
-    segment.inject(encode(packet), { address: "fe80::9%eth0" }, 6);
+    segment.inject(announcedConfig(fingerprint), { address: "fe80::9%eth0" }, 6);
     await segment.run(400);
     const [order] = orders;
     expect(order?.url.href).toContain(`https://[fe80::9]:7459/v1/bundle?agent=`);
@@ -342,7 +330,45 @@ describe("the order", () => {
     expect(order?.trusts(agent.key.publicKey.octets)).toBe(false);
     expect(applied).toEqual([{ text: "first", where: "mDNS: eva (fe80::9)" }]);
   });
+
+  it("a server is found also where the interface has its address only later", async () => {
+    const segment = new VirtualSegment();
+    const host = new VirtualMdnsHost(segment.clock).plug("eth0", segment, "fe80::1/64");
+    const fetch = (): Promise<Fetched> =>
+      Promise.resolve({ kind: "bundle", octets: Buffer.from("first"), etag: undefined });
+    let meant: readonly string[] = [];
+    const { applied } = rig({ mdns: host, fetch, interfaces: () => meant }, segment.clock);
+    const announce = async (): Promise<void> => {
+      const octets = announcedConfig(operator.key.publicKey.fingerprint);
+      segment.inject(octets, { address: "fe80::9%eth0" }, 6);
+      await segment.run(400);
+    };
+    await segment.run(20_000);
+    await announce();
+    expect(applied).toEqual([]);
+    meant = ["eth0"];
+    await segment.run(20_000);
+    await announce();
+    expect(applied).toHaveLength(1);
+  });
 });
+
+/** What a configuration server of this key says on a link. */
+function announcedConfig(fingerprint: string): Buffer {
+  const name = "eva._pilotlight-config._tcp.local";
+  const data = { priority: 0, weight: 0, port: 7459, target: "eva.local" };
+  const txt = [`id=${fingerprint}`, "path=/v1/bundle"];
+  const packet: Packet = {
+    type: "response",
+    answers: [
+      { type: "PTR", name: "_pilotlight-config._tcp.local", ttl: 120, data: name },
+      { type: "SRV", name, ttl: 120, data },
+      { type: "TXT", name, ttl: 120, data: txt },
+      { type: "AAAA", name: "eva.local", ttl: 120, data: "fe80::9" },
+    ],
+  };
+  return encode(packet);
+}
 
 describe("the end", () => {
   it("leaves no timer and no connection", async () => {

@@ -139,12 +139,22 @@ describe("an agent that is read over the network", () => {
   const reads = VERB_NAMES.filter((v) => VERBS[v].path !== undefined && !VERBS[v].stream);
 
   it.each(reads.filter((verb) => verb !== "identity.get"))("tells %s", async (verb) => {
+    const isPrivate = VERBS[verb].access === "private";
+    if (isPrivate) await trust.add("eva", EVA.publicKey, { by: "local" });
+    const kind = isPrivate ? "operator" : "reader";
     const agent = await remote();
     const { args, results } = SAMPLES[verb];
     for (const each of args) {
       expect(encodeCbor(await agent.get(verb, each as never))).toEqual(encodeCbor(results[0]));
-      expect(asked.at(-1)).toMatchObject({ verb, asked: { caller: { kind: "reader" } } });
+      expect(asked.at(-1)).toMatchObject({ verb, asked: { caller: { kind } } });
     }
+  });
+
+  it("tells strangers nothing that is private", async () => {
+    const agent = await remote();
+    await rejection("E_FORBIDDEN", agent.get("site.get", {}));
+    await rejection("E_FORBIDDEN", agent.get("site.history", {}));
+    expect(asked.map(({ verb }) => verb)).toEqual(["identity.get"]);
   });
 
   it("tells operators alone what is not for everybody", async () => {

@@ -61,6 +61,7 @@ describe("push", () => {
 rack8:
   + site added: name new
   + network added: address 172.24.42.150/24, dhcp authoritative
+  + management added: read open
   + cache added: versions 3
   + machine v100 added: mac 00:03:ba:5b:ae:b3, ip 172.24.42.51, profile p
   + profile p added: files.config template config.liquid

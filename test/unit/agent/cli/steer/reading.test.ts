@@ -109,6 +109,7 @@ describe("history", () => {
   push by eva@laptop
   ~ site added: name one
   ~ network added: address 172.24.42.150/24, dhcp authoritative
+  ~ management added: read open
   ~ cache added: versions 3
 `,
     );

@@ -10,12 +10,15 @@ import { opened, seal } from "../../../../support/control/sign1.ts";
 
 const JSON_TYPE = { accept: "application/json" };
 const READS = VERB_NAMES.filter((verb) => VERBS[verb].path !== undefined);
+const TOKEN = "s3cret";
+const WITH_TOKEN = { headers: { authorization: `Bearer ${TOKEN}` } };
 
 describe("reading by GET", () => {
   it.each(READS.filter((verb) => !VERBS[verb].stream))("%s", async (verb) => {
-    const rig = new Rig();
+    const isPrivate = VERBS[verb].access === "private";
+    const rig = new Rig(isPrivate ? { policy: { kind: "token", token: TOKEN } } : {});
     const path = (VERBS[verb].path ?? "").replace(":machine", "v100");
-    const { status, value } = await rig.answer(`/v1${path}`);
+    const { status, value } = await rig.answer(`/v1${path}`, isPrivate ? WITH_TOKEN : {});
     expect(status).toBe(200);
     expect(encodeCbor(value)).toEqual(encodeCbor(SAMPLES[verb].results[0]));
     expect(rig.asked).toMatchObject([
@@ -24,10 +27,10 @@ describe("reading by GET", () => {
   });
 
   it("takes arguments from path and query, and ignores those it does not know", async () => {
-    const rig = new Rig();
-    await rig.answer("/v1/machines/v%20100?x=1");
-    await rig.answer("/v1/journal?machine=v100&limit=20&machines=9");
-    await rig.answer("/v1/site?serial=7");
+    const rig = new Rig({ policy: { kind: "token", token: TOKEN } });
+    await rig.answer("/v1/machines/v%20100?x=1", WITH_TOKEN);
+    await rig.answer("/v1/journal?machine=v100&limit=20&machines=9", WITH_TOKEN);
+    await rig.answer("/v1/site?serial=7", WITH_TOKEN);
     expect(rig.asked.map(({ args }) => args)).toEqual([
       { machine: "v 100" },
       { machine: "v100", limit: 20 },
@@ -130,18 +133,44 @@ describe("reading by GET", () => {
   });
 
   it("of confidential things is for TLS and the host alone", async () => {
-    const rig = new Rig();
-    expect(await rig.answer("/v1/site", { channel: "plain" })).toMatchObject({
+    const rig = new Rig({ policy: { kind: "token", token: TOKEN } });
+    expect(await rig.answer("/v1/site", { ...WITH_TOKEN, channel: "plain" })).toMatchObject({
       status: 403,
       value: { code: "E_FORBIDDEN" },
     });
-    expect((await rig.answer("/v1/site", { channel: "tls" })).status).toBe(200);
+    expect((await rig.answer("/v1/site", { ...WITH_TOKEN, channel: "tls" })).status).toBe(200);
     expect(
       (await rig.answer("/v1/site", { channel: "local", headers: { host: "agent" } })).status,
     ).toBe(200);
     const plain = await rig.directCall(rig.signed("site.get", {}), { channel: "plain" });
     expect(plain.said).toMatchObject({ status: "error", error: { code: "E_FORBIDDEN" } });
   });
+
+  it.each(["site.get", "site.history"] as const)(
+    "of what is private is for operators, the token and the host: %s",
+    async (verb) => {
+      const rig = new Rig();
+      const path = `/v1${VERBS[verb].path}`;
+      for (const kind of ["open", "signed"] as const) {
+        rig.policy = { kind };
+        expect(await rig.answer(path, WITH_TOKEN)).toMatchObject({
+          status: 403,
+          value: { code: "E_FORBIDDEN", message: expect.stringContaining("operators alone") },
+        });
+        expect(rig.asked).toEqual([]);
+        expect((await rig.directCall(rig.signed(verb, {}))).status).toBe(200);
+        const local = { channel: "local", headers: { host: "agent" } } as const;
+        expect((await rig.answer(path, local)).status).toBe(200);
+        expect(rig.asked.splice(0).map(({ asked }) => asked.caller.kind)).toEqual([
+          "operator",
+          "local",
+        ]);
+      }
+      rig.policy = { kind: "token", token: TOKEN };
+      expect((await rig.answer(path)).status).toBe(401);
+      expect((await rig.answer(path, WITH_TOKEN)).status).toBe(200);
+    },
+  );
 });
 
 describe("browsers", () => {
