@@ -106,6 +106,7 @@ export async function startServices(
       rarp.stop();
       dhcp?.stop();
       beside?.stop();
+      prober.stop();
       rpc.stop();
       const answered = new Promise<void>((resolve) => {
         http.close(() => resolve());

@@ -1,4 +1,6 @@
 import { TX_SLAB_LEN, type TxSlab } from "../../../agent/link/datagram.ts";
+import { DhcpBeside } from "../../../agent/services/dhcp/beside.ts";
+import { ProxyDhcp } from "../../../agent/services/dhcp/proxy.ts";
 import { DhcpServer } from "../../../agent/services/dhcp/server.ts";
 import { LinkServer } from "../../../agent/services/link-server.ts";
 import { RarpService } from "../../../agent/services/rarp.ts";
@@ -41,7 +43,7 @@ function tellLate({ late }: Rack): void {
   if (first !== undefined) throw new Violation(`an input before this one: ${first}`);
 }
 
-/** Frames at the link lane: RARP, and BOOTP and DHCP broadcasts, with the replies that they draw. */
+/** Frames at the link lane: RARP, BOOTP and DHCP broadcasts, and other servers' replies, with the replies that they draw. */
 export async function linkServer(): Promise<Target> {
   const r = await rack();
   const tx = Octets.alloc(FRAME_LEN);
@@ -56,6 +58,8 @@ export async function linkServer(): Promise<Target> {
   };
   const rarp = new RarpService(r.context, sender);
   let dhcp = new DhcpServer(r.context, sender);
+  let beside = new DhcpBeside(r.context, sender);
+  const proxy = new ProxyDhcp({ context: r.context, sender, located: () => {} });
   let runs = 0;
   return {
     name: "link-server",
@@ -75,6 +79,7 @@ export async function linkServer(): Promise<Target> {
       ascii("\x36\x04\xc0\xa8\x4d\x01"),
       ascii("\x32\x04\xc0\xa8\x4d\x0b"),
       ascii("\x3c\x09PXEClient"),
+      ascii("\x3c\x10pilotlight:probe"),
       ascii("\x5d\x02\0\x07"),
       ascii("\x4d\x04iPXE"),
       ascii("\x37\x04\x01\x03\x2b\x3c"),
@@ -83,11 +88,20 @@ export async function linkServer(): Promise<Target> {
     run(o, at, len) {
       tellLate(r);
       runs += 1;
-      if (runs % RUNS_PER_SERVER === 0) dhcp = new DhcpServer(r.context, sender);
+      if (runs % RUNS_PER_SERVER === 0) {
+        dhcp = new DhcpServer(r.context, sender);
+        beside = new DhcpBeside(r.context, sender);
+      }
       if (at !== 0) throw new Error("the lane's slab begins with the frame");
       const link = new LinkServer(OUR_MAC, r.context.counters, r.context.clock.now, {
         rarp: (octets, frame) => rarp.handle(octets, frame),
-        bootp: (octets, udp) => dhcp.handleBroadcast(octets, udp),
+        bootp: (octets, udp) => {
+          const message = { o: octets, at: udp.payloadAt, len: udp.payloadLen };
+          if (beside.takes(message, 0)) return;
+          proxy.handle(message, 0);
+          dhcp.handleBroadcast(octets, udp);
+        },
+        bootpReply: (octets, udp) => beside.handleReply(octets, udp),
       });
       link.handle(o, len);
     },

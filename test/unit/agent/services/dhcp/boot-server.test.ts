@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BootServer } from "../../../../../agent/services/dhcp/boot-server.ts";
 import { DhcpMessageType, DhcpOption } from "../../../../../protocols/dhcp/options.ts";
@@ -177,6 +178,30 @@ describe("BootServer", () => {
     expect(rack.context.counters.get("dhcp", "too-many")).toBe(80);
     rack.clock.advance(1_000);
     expect(rack.ask(frames.EDK2_REQUEST, change)).toHaveLength(1);
+  });
+
+  it("answers nobody but who asks, and loses no memory, whatever comes", async () => {
+    const rack = await setUp();
+    const whole = clientMessage(frames.EDK2_REQUEST, {
+      ...PLAIN,
+      options: `${EDK2} 2b07470480000000ff`,
+    });
+    const change = fc.tuple(fc.nat(whole.length - 1), fc.nat(255));
+    const input = fc.tuple(fc.array(change, { maxLength: 6 }), fc.nat(whole.length));
+    fc.assert(
+      fc.property(input, ([changes, cut]) => {
+        const u8 = Uint8Array.from(whole);
+        for (const [at, octet] of changes) u8[at] = octet;
+        rack.clock.advance(1_000);
+        rack.port.deliver(u8.subarray(0, whole.length - (cut % 8)), ip(PLAIN.ciaddr), PORT);
+        expect(rack.port.slabsOut).toBe(0);
+        for (const { dst, dstPort, octets } of rack.port.take()) {
+          expect([formatIpv4(dst), dstPort, viewOf(octets).op]).toEqual([PLAIN.ciaddr, PORT, 2]);
+        }
+      }),
+      { interruptAfterTimeLimit: 1_000, numRuns: 20_000 },
+    );
+    expect(rack.journal.entries().some((e) => e.outcome === "answered")).toBe(true);
   });
 
   it("drops a question when no memory is left, and is silent once it is stopped", async () => {

@@ -9,6 +9,7 @@ import { emitUdp, UdpView, verifyUdpChecksum } from "../../../../../protocols/ud
 import { formatIpv4 } from "../../../../../protocols/wire/ipv4-address.ts";
 import { formatMac, macText } from "../../../../../protocols/wire/mac-address.ts";
 import { Octets } from "../../../../../protocols/wire/octets.ts";
+import { clientMessage, type DhcpChange } from "../../../../support/dhcp-frames.ts";
 import { settle } from "../../../../support/eventually.ts";
 import { FakeSender } from "../../../../support/fake-sender.ts";
 import { FakeUdpPorts } from "../../../../support/fake-udp.ts";
@@ -18,28 +19,8 @@ import * as frames from "../../../protocols/dhcp/frames.ts";
 
 const CLIENT = bytes("525400aa0002");
 
-interface Change {
-  readonly ciaddr?: string;
-  readonly giaddr?: string;
-  readonly flags?: number;
-  readonly mac?: string;
-  readonly op?: number;
-  readonly options?: string;
-}
-
-function message(change: Change = {}): Uint8Array {
-  const base = bytes(frames.IPXE_DISCOVER);
-  const u8 =
-    change.options === undefined
-      ? base
-      : Uint8Array.from([...base.subarray(0, 240), ...bytes(`${change.options}ff`)]);
-  const { dv } = new Octets(u8);
-  if (change.op !== undefined) dv.setUint8(0, change.op);
-  if (change.flags !== undefined) dv.setUint16(10, change.flags);
-  if (change.ciaddr) dv.setInt32(12, ip(change.ciaddr));
-  if (change.giaddr) dv.setInt32(24, ip(change.giaddr));
-  if (change.mac) u8.set(bytes(change.mac), 28);
-  return u8;
+function message(change: DhcpChange = {}): Uint8Array {
+  return clientMessage(frames.IPXE_DISCOVER, change);
 }
 
 async function setUp(pending?: number) {
@@ -96,7 +77,7 @@ const MINIPC = formatMac(CLIENT);
 const REQUEST = "350103 3204ac182a3c";
 
 describe("DhcpServer", () => {
-  it.each<[string, Change, string, string, number]>([
+  it.each<[string, DhcpChange, string, string, number]>([
     ["DISCOVER", { flags: 0 }, MINIPC, "172.24.42.60", DhcpMessageType.Offer],
     [
       "DISCOVER with the broadcast flag",
