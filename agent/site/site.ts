@@ -81,7 +81,7 @@ export interface Network {
   readonly dns: readonly Ipv4[];
   readonly domain?: string;
   readonly dhcp: DhcpMode;
-  /** BOOTP/DHCP relays whose packets are accepted beside those within a subnet. */
+  /** BOOTP/DHCP relays whose packets are accepted beside those within a subnet of `subnets`. */
   readonly relays: readonly Ipv4[];
   /** The rack's own, then those behind relays. None overlaps another. */
   readonly subnets: readonly [Subnet, ...Subnet[]];

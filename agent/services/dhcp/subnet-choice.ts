@@ -18,8 +18,8 @@ const joined: Octets = Octets.alloc(MAX_RELAY_OPTION_LEN);
  * Finds the network that a message came from: that of the relay's link selection (RFC 3527), of the subnet selection option
  * (RFC 3011), of giaddr, of ciaddr, and else the rack's own.
  *
- * The reply to a relayed message goes to `giaddr`, which anybody can write: unless it is within a subnet of the site or named as
- * a relay it is met with silence, or a forged message would have us send to any host.
+ * The reply to a relayed message goes to `giaddr`, which anybody can write. It has to be within a subnet that is behind relays, or
+ * to be named as a relay: else a forged message would have us send to any host, or to a machine of the rack what another asked.
  */
 export function chooseSubnet(v: DhcpView, network: Network): SubnetChoice {
   const [rack] = network.subnets;
@@ -28,8 +28,8 @@ export function chooseSubnet(v: DhcpView, network: Network): SubnetChoice {
     return { subnet: own ?? rack, why: undefined };
   }
   const via = subnetAt(network, v.giaddr);
-  const ours = v.giaddr === network.address;
-  if (ours || (!via && !network.relays.includes(v.giaddr))) {
+  const behind = via !== undefined && via !== rack;
+  if (v.giaddr === network.address || !(behind || network.relays.includes(v.giaddr))) {
     return none(`came through ${formatIpv4(v.giaddr)}, which is not a relay of the site`);
   }
   const link = linkOf(v);

@@ -12,7 +12,7 @@ const { site } = parseSite(
   `site: s
 network:
   address: 10.0.0.1/24
-  relays: [172.16.0.1]
+  relays: [172.16.0.1, 10.0.0.8]
   subnets: { lab: { prefix: 10.1.0.0/24 }, far: { prefix: 10.2.0.0/24 } }
 `,
   "/s.yaml",
@@ -58,7 +58,7 @@ describe("the network that a message came from", () => {
     ["a renewal from behind a relay, by unicast", { ciaddr: "10.1.0.9" }, "lab"],
     ["a renewal of a network that there is not", { ciaddr: "192.168.0.9" }, "rack"],
     ["a relay in a subnet", { giaddr: "10.1.0.254" }, "lab"],
-    ["a relay in the rack itself", { giaddr: "10.0.0.9" }, "rack"],
+    ["a relay in the rack itself that the site names", { giaddr: "10.0.0.8" }, "rack"],
     ["a relay that the site names", { giaddr: "172.16.0.1" }, "rack"],
     ["link selection before giaddr (RFC 3527)", { giaddr: "172.16.0.1", link: "10.2.0.0" }, "far"],
     ["subnet selection (RFC 3011)", { giaddr: "10.1.0.254", selection: "10.2.0.0" }, "far"],
@@ -76,6 +76,11 @@ describe("the network that a message came from", () => {
       "a relay of nobody's",
       { giaddr: "8.8.8.8" },
       "came through 8.8.8.8, which is not a relay of the site",
+    ],
+    [
+      "a machine of the rack that says it is a relay",
+      { giaddr: "10.0.0.9" },
+      "came through 10.0.0.9, which is not a relay of the site",
     ],
     [
       "ourselves as relay",
