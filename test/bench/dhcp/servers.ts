@@ -49,6 +49,7 @@ network:
   address: ${NET.server}/${NET.bits}
   dhcp: authoritative
   pool: ${NET.first}-${NET.last}
+  relays: [${NET.relay}]
   lease: ${LEASE_S / 60}m
   probe: false
 unknown:
