@@ -15,6 +15,8 @@ import type {
   Site,
   SourceSpec,
   StoreAccess,
+  Subnet,
+  UnknownRule,
 } from "./site.ts";
 
 /** Something of a site that has a name, as flat facts: "vars.disk" to "/dev/nvme0n1". */
@@ -37,7 +39,7 @@ export type DigestOf = (file: string) => string | undefined;
 
 /** Parts of a `Site` that are described by hand. Any other part is described by its own keys. */
 const BY_HAND: ReadonlySet<string> = new Set(
-  "name path dir network assets cache profiles defaults machines machineByMac machineByIp".split(
+  "name path dir network assets cache profiles defaults machines machineByMac machineByIp unknown".split(
     " ",
   ),
 );
@@ -49,11 +51,17 @@ export function describeSite(site: Site, digestOf: DigestOf): readonly Thing[] {
   return [
     thing("site", "", own, (f) => f.add("name", site.name)),
     thing("network", "", own, (f) => addNetwork(f, site.network)),
+    ...behindRelays(site.network).map((subnet) =>
+      thing("subnet", subnet.name, own, (f) => addSubnet(f, subnet)),
+    ),
     ...rest.map(([key, value]) => thing(key, "", own, (f) => f.addAny("", value))),
     thing("cache", "", own, (f) => f.addAny("", site.cache)),
     thing("defaults", "", own, (f) => addChain(f, site.defaults.chain)),
     ...site.machines.map((machine) =>
       thing("machine", machine.name, own, (f) => addMachine(f, machine, site.defaults.chain)),
+    ),
+    ...site.unknown.map((rule) =>
+      thing("unknown rule", rule.name, own, (f) => addRule(f, rule, site.defaults.chain)),
     ),
     ...[...site.profiles.values()].map((profile) =>
       thing("profile", profile.name, own, (f) => addProfile(f, profile)),
@@ -148,6 +156,28 @@ function addNetwork(f: Facts, n: Network): void {
   f.add("domain", n.domain);
   f.add("dhcp", n.dhcp);
   f.add("relays", addresses(n.relays));
+  addGiving(f, n.subnets[0]);
+}
+
+/** The subnets but the rack's own, which is the network's. */
+function behindRelays({ subnets }: Network): readonly Subnet[] {
+  return subnets.slice(1);
+}
+
+function addSubnet(f: Facts, s: Subnet): void {
+  f.add("prefix", `${formatIpv4(s.prefix)}/${s.prefixLen}`);
+  f.add("router", s.router === undefined ? undefined : formatIpv4(s.router));
+  f.add("dns", addresses(s.dns));
+  f.add("domain", s.domain);
+  addGiving(f, s);
+}
+
+/** How addresses are given. */
+function addGiving(f: Facts, s: Subnet): void {
+  f.add("pool", s.pool.map((r) => `${formatIpv4(r.first)}-${formatIpv4(r.last)}`).join(", "));
+  f.add("lease", `${s.leaseS} s`);
+  f.add("identity", s.identity);
+  if (s.pool.length > 0) f.add("probe", s.probe);
 }
 
 /** `but`: entries that are the same there go without saying. */
@@ -163,7 +193,20 @@ function addMachine(f: Facts, m: Machine, common: Chain): void {
   f.add("profile", m.profile?.name);
   if (m.hostname !== m.name) f.add("hostname", m.hostname);
   addChain(f, m.chain, common);
-  for (const [key, value] of Object.entries(m.vars)) {
+  addVars(f, m.vars);
+}
+
+function addRule(f: Facts, r: UnknownRule, common: Chain): void {
+  const { relay, ...match } = r.match;
+  f.addAny("match", match);
+  f.add("match.relay", relay === undefined ? undefined : formatIpv4(relay));
+  f.add("profile", r.profile?.name);
+  addChain(f, r.chain, common);
+  addVars(f, r.vars);
+}
+
+function addVars(f: Facts, vars: Machine["vars"]): void {
+  for (const [key, value] of Object.entries(vars)) {
     // 1 and "1" are two things to a template.
     const quoted = typeof value === "string" && /^(?:[-+."\d].*|true|false|)$/.test(value);
     f.add(`vars.${key}`, quoted ? `"${value}"` : value);

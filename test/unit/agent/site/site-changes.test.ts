@@ -18,6 +18,12 @@ network:
   domain: rack7.example
   dhcp: authoritative
   relays: [10.1.0.1]
+  pool: 172.24.42.100-172.24.42.120
+  lease: 2h
+  identity: client-id
+  probe: false
+  subnets:
+    far: { prefix: 10.9.0.0/24, router: 10.9.0.1, dns: [9.9.9.9], domain: far.example, pool: 10.9.0.50-10.9.0.60 }
 cache: { size: 8GiB, versions: 3, refresh: 6h }
 stores:
   files: { url: "https://boot.example.com/", username: eva, password: { env: BOOT_PASSWORD }, ca: ca.pem }
@@ -56,6 +62,13 @@ machines:
     chain: { uefi-x64: loader }
     vars: { disk: /dev/sda, size: 10, fast: true, admin_password: secret-one }
   spare: { mac: "00:11:22:33:44:66", ip: 172.24.42.61 }
+unknown:
+  lab:
+    match: { mac: "52:54:00", architecture: 7, vendorClass: "PXEClient*", relay: 10.1.0.1 }
+    profile: debian
+    chain: { uefi-x64: loader }
+    vars: { disk: /dev/vda }
+  rest: {}
 `;
 
 /** One change each: what becomes what in the text, the thing that a line must name, and a part of that line. */
@@ -70,6 +83,29 @@ const CHANGES: readonly (readonly [string, string, string, string])[] = [
   ["domain: rack7.example", "domain: rack8.example", "network", "domain"],
   ["dhcp: authoritative", "dhcp: off", "network", "dhcp: authoritative → off"],
   ["[10.1.0.1]", "[10.1.0.1, 10.2.0.1]", "network", "relays: 10.1.0.1 → 10.1.0.1, 10.2.0.1"],
+  ["42.120\n", "42.130\n", "network", "pool: 172.24.42.100-172.24.42.120 →"],
+  ["lease: 2h", "lease: 1h", "network", "lease: 7200 s → 3600 s"],
+  ["  identity: client-id\n", "", "network", "identity: client-id → hardware"],
+  ["probe: false", "probe: true", "network", "probe: false → true"],
+  ["10.9.0.0/24", "10.9.0.0/25", "subnet far", "prefix: 10.9.0.0/24 → 10.9.0.0/25"],
+  ["router: 10.9.0.1,", "router: 10.9.0.2,", "subnet far", "router: 10.9.0.1 → 10.9.0.2"],
+  ["dns: [9.9.9.9],", "dns: [9.9.9.10],", "subnet far", "dns: 9.9.9.9 → 9.9.9.10"],
+  ["far.example", "near.example", "subnet far", "domain: far.example → near.example"],
+  ["10.9.0.50-10.9.0.60", "10.9.0.50-10.9.0.61", "subnet far", "pool"],
+  [", pool: 10.9.0.50-10.9.0.60", ", lease: 1h", "subnet far", "lease: 43200 s → 3600 s"],
+  ["    far: {", "    near: {", "subnet near added", "prefix 10.9.0.0/24"],
+  ['mac: "52:54:00",', 'mac: "52:54:01",', "unknown rule lab", "match.mac: 52:54:00 → 52:54:01"],
+  ["architecture: 7", "architecture: 11", "unknown rule lab", "match.architecture: 7 → 11"],
+  ["PXEClient*", "HTTPClient*", "unknown rule lab", "match.vendorClass: PXEClient* →"],
+  ["relay: 10.1.0.1", "relay: 10.9.0.1", "unknown rule lab", "match.relay: 10.1.0.1 → 10.9.0.1"],
+  [
+    "    profile: debian\n    chain",
+    "    profile: bare\n    chain",
+    "unknown rule lab",
+    "debian → bare",
+  ],
+  ["/dev/vda", "/dev/vdb", "unknown rule lab", "vars.disk: /dev/vda → /dev/vdb"],
+  ["  rest: {}\n", "", "unknown rule rest removed", ""],
   ["size: 8GiB", "size: 9GiB", "cache", "size"],
   ["versions: 3", "versions: 4", "cache", "versions: 3 → 4"],
   ["refresh: 6h }", "refresh: 7h }", "assets", "refresh: 21600 s → 25200 s"],

@@ -60,7 +60,8 @@ describe("push", () => {
   + profile p added: files.config template config.liquid
 rack8:
   + site added: name new
-  + network added: address 172.24.42.150/24, dhcp authoritative
+  + network added: address 172.24.42.150/24, dhcp authoritative, lease 43200 s,
+      identity hardware
   + management added: read open
   + cache added: versions 3
   + machine v100 added: mac 00:03:ba:5b:ae:b3, ip 172.24.42.51, profile p

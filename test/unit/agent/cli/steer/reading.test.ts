@@ -108,7 +108,8 @@ describe("history", () => {
 10          kept       2026-11-18 11:06:40 UTC  one
   push by eva@laptop
   ~ site added: name one
-  ~ network added: address 172.24.42.150/24, dhcp authoritative
+  ~ network added: address 172.24.42.150/24, dhcp authoritative, lease 43200 s,
+    identity hardware
   ~ management added: read open
   ~ cache added: versions 3
 `,
