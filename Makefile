@@ -86,7 +86,7 @@ golden: setup ## write anew what the captures in test/golden decode to
 
 .PHONY: run
 run: setup ## an agent and simulated machines in private network namespaces
-	node dist/agent/main.js lab $$ARGS
+	node dist/agent/pilotlight.js lab $$ARGS
 
 .PHONY: clean
 clean: ## take away what the build and the tests made
