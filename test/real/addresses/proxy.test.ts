@@ -1,0 +1,70 @@
+import { describe, expect } from "vitest";
+import { startAgent } from "../support/agent.ts";
+import { runGuest } from "../support/guest.ts";
+import type { Lab } from "../support/lab.ts";
+import { INITRAMFS, IPXE_EFI, KERNEL_X86_64 } from "../support/products.ts";
+import { ipxePc, uefiPc } from "../support/qemu.ts";
+import { realTest } from "../support/real-test.ts";
+
+const MAC = "52:54:00:aa:00:08";
+/** Whose address the site gives is not asked: the other server's is another one. */
+const SITE = `
+site: lab
+network: { interface: srv0, address: 192.168.77.1/24, dhcp: proxy }
+assets:
+  kernel: { file: ${KERNEL_X86_64} }
+  initrd: { file: ${INITRAMFS} }
+  ipxe-x64: { file: ${IPXE_EFI} }
+profiles:
+  pc:
+    linux: { kernel: kernel, initrd: [initrd], cmdline: "console=ttyS0 panic=1 quiet lab.mark=proxy" }
+defaults:
+  chain: { uefi-x64: ipxe-x64, uefi-http-x64: ipxe-x64 }
+machines:
+  pc3: { mac: "${MAC}", ip: 192.168.77.28, profile: pc }
+`;
+
+/** The network's own DHCP server, which knows nothing of booting, on one more host of the bridge. */
+async function dnsmasq(lab: Lab): Promise<void> {
+  const netns = lab.namespace("router");
+  const make = [
+    `ip link add host1 type veth peer name host0 netns ${netns}`,
+    "ip link set host1 master br0 up",
+    `ip netns exec ${netns} ethtool -K host0 tx off`,
+    `ip -n ${netns} address add 192.168.77.2/24 dev host0`,
+    `ip -n ${netns} link set host0 up`,
+    "echo host is up",
+  ].join(" && ");
+  await lab.startIn(lab.client, ["sh", "-c", make], "host.log").until(/host is up/, 5_000);
+  const fixed = ["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root"];
+  const lease = ["--dhcp-range=192.168.77.100,192.168.77.110", "--leasefile-ro"];
+  const command = ["dnsmasq", ...fixed, ...lease, "--no-ping", "--log-facility=-"];
+  const serving = await lab
+    .startIn(netns, command, "dnsmasq.log")
+    .until(/DHCP, IP range|DHCP, sockets bound/, 10_000);
+  if (serving !== "match") throw new Error("dnsmasq did not start");
+}
+
+/** A name, how it is started, and what our journal says of the answer that it boots by. */
+type Firmware = readonly [string, (lab: Lab) => readonly string[], RegExp];
+
+const FIRMWARE: readonly Firmware[] = [
+  ["iPXE ROM", () => ipxePc(MAC), /OFFER, boot .*boot\.ipxe/],
+  ["OVMF, PXE to iPXE", (lab) => uefiPc(lab, MAC, "pxe"), /ACK from port 4011, boot ipxe-x64/],
+  ["OVMF, HTTP boot to iPXE", (lab) => uefiPc(lab, MAC, "http"), /OFFER, boot .*ipxe-x64/],
+];
+
+describe("beside a DHCP server that gives the addresses", () => {
+  for (const [name, command, answer] of FIRMWARE) {
+    realTest(`${name}, kernel and initrd by our script`, async (lab) => {
+      await dnsmasq(lab);
+      const agent = await startAgent(lab, SITE);
+      const console = await runGuest(lab, { command: command(lab), timeoutMs: 150_000 });
+      console.shows("iPXE");
+      console.shows("192.168.77.10");
+      console.shows(/LAB-CMDLINE .*lab\.mark=proxy/);
+      console.shows("LAB-DONE");
+      expect(await agent.until(answer, 1_000), `${answer} in\n${agent.tail()}`).toBe("match");
+    });
+  }
+});
