@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe } from "vitest";
+import { describe, expect } from "vitest";
 import { startAgent } from "./support/agent.ts";
 import { type Console, runGuest } from "./support/guest.ts";
 import { md5Text } from "./support/octets.ts";
@@ -17,6 +17,16 @@ profiles:
     linux: { root: ${NFSROOT_X86_64}, rootPath: /srv/nfs }
 machines:
   linux1: { mac: "${MAC}", ip: 192.168.77.22, profile: diskless }
+`;
+
+/** The same root for whoever asks, at an address of the pool. */
+const POOL = `
+site: lab
+network: { interface: srv0, address: 192.168.77.1/24, pool: 192.168.77.100-192.168.77.109 }
+profiles:
+  diskless:
+    linux: { root: ${NFSROOT_X86_64}, rootPath: /srv/nfs }
+unknown: { everybody: { profile: diskless } }
 `;
 
 /** What the root's own init printed: the digest it read, the names it listed, how it is mounted. */
@@ -55,5 +65,17 @@ describe("Linux kernel", () => {
     const console = await runGuest(lab, { command: linuxPc(MAC, cmdline) });
     console.shows("Got DHCP answer from 192.168.77.1, my address is 192.168.77.22");
     expectRootWorked(console, "tcp");
+  });
+
+  realTest("Linux, RARP and DHCP at once (ip=any), by an address of the pool", async (lab) => {
+    const agent = await startAgent(lab, POOL);
+    const cmdline = "ip=any root=/dev/nfs nfsroot=192.168.77.1:/srv/nfs,v2,udp,nolock ro";
+    const console = await runGuest(lab, { command: linuxPc(MAC, cmdline) });
+    console.shows(/Got \w+ answer from 192\.168\.77\.1, my address is 192\.168\.77\.100/);
+    expectRootWorked(console, "udp");
+    // Both were answered, with one address.
+    for (const answer of [/dhcp .*OFFER 192\.168\.77\.100/, /rarp .*you are 192\.168\.77\.100/]) {
+      expect(await agent.until(answer, 1_000), `${answer} in\n${agent.tail(60)}`).toBe("match");
+    }
   });
 });
