@@ -9,17 +9,13 @@ import type { InterfaceStatus } from "./control/messages.ts";
 import { AgentNews } from "./control/news.ts";
 import { ReadToken } from "./control/read-token.ts";
 import type { Announcement, Announcer } from "./discovery/services.ts";
+import { claimLine, Door } from "./door.ts";
 import { AgentError } from "./errors.ts";
 import type { Health } from "./health.ts";
 import type { AgentName } from "./identity/agent-name.ts";
 import { WatchedTrust } from "./identity/watched-trust.ts";
 import type { Clock } from "./link/clock.ts";
-import {
-  type ManagementAddress,
-  type ManagementChoice,
-  ManagementWatch,
-  managementAddresses,
-} from "./link/management-interfaces.ts";
+import { type ManagementChoice, managementAddresses } from "./link/management-interfaces.ts";
 import type { BootActivity } from "./log/boot-activity.ts";
 import { StatusCounters } from "./services/context.ts";
 import type { Serving } from "./serving/serving.ts";
@@ -30,10 +26,6 @@ import type { Database } from "./state/database.ts";
 /** After how long it is tried again to serve what was served last, ms: at first, and at most. */
 const RETRY_MS = 2_000;
 const MAX_RETRY_MS = 60_000;
-/** Characters of a fingerprint that people compare, in groups of so many. */
-const SHORT_LEN = 16;
-const GROUP_LEN = 4;
-
 /** What an agent is steered with. */
 export interface SteeringInput extends Omit<AgentInput, "name" | "medium"> {
   readonly clock: Clock;
@@ -130,14 +122,13 @@ class Steered implements Steering {
   private readonly o: SteeringInput;
   private readonly agent: RunningAgent;
   private readonly config: KeptConfig | undefined;
-  private readonly watch: ManagementWatch;
   private readonly unfollow: () => void;
   private control: Control | undefined;
+  private door: Door | undefined;
   private announcer: Announcer | undefined;
   private finder: Finder | undefined;
   private cancelRetry: (() => void) | undefined;
   private wentBack: string | undefined;
-  private listening: Promise<void> = Promise.resolve();
   private readonly bundles: Bundles | undefined;
   private readonly token: ReadToken;
 
@@ -146,11 +137,6 @@ class Steered implements Steering {
     this.bundles = bundles;
     this.token = new ReadToken(input);
     this.config = bundles && this.openConfig(bundles.tools);
-    this.watch = new ManagementWatch(
-      input.clock,
-      () => this.choice(),
-      (addresses) => this.listen(addresses),
-    );
     this.agent = this.makeAgent(standing);
     this.unfollow = input.health.follow(({ state, reasons }) => {
       this.announcer?.update(this.announcement());
@@ -163,7 +149,11 @@ class Steered implements Steering {
   }
 
   async open(): Promise<void> {
-    this.control = await this.o.parts.openControl?.(this.agent, this.o.controlPort);
+    const { agent, o } = this;
+    const { clock, health, log, crash } = o;
+    this.control = await o.parts.openControl?.(agent, o.controlPort);
+    const choice = (): ManagementChoice => this.choice();
+    this.door = new Door({ control: this.control, agent, choice, clock, health, log, crash });
   }
 
   async startConfig(): Promise<void> {
@@ -174,9 +164,8 @@ class Steered implements Steering {
 
   async start(): Promise<void> {
     const { parts, medium, configUrl } = this.o;
-    this.watch.look();
-    await this.listening;
-    const interfaces = (): readonly string[] => this.interfaces();
+    await this.door?.look();
+    const interfaces = (): readonly string[] => this.door?.interfaces ?? [];
     const off = this.o.management?.length === 0;
     if (!off) {
       this.announcer = await parts.openAnnouncer?.(this.agent, this.announcement(), interfaces);
@@ -189,7 +178,7 @@ class Steered implements Steering {
 
   siteChanged(): void {
     this.token.read(this.o.serving.current?.site.management);
-    this.watch.look();
+    this.door?.look().catch(this.o.crash);
     this.announcer?.update(this.announcement());
   }
 
@@ -210,10 +199,9 @@ class Steered implements Steering {
   async stop(): Promise<void> {
     this.cancelRetry?.();
     this.unfollow();
-    this.watch.stop();
+    await this.door?.stop();
     await this.finder?.stop();
     await this.announcer?.stop();
-    await this.listening;
     await this.control?.stop();
     await this.config?.stop();
     this.bundles?.stop();
@@ -356,15 +344,6 @@ class Steered implements Steering {
     return { names, rack: current?.interfaceName };
   }
 
-  private get isSteered(): boolean {
-    return this.choice().names?.length !== 0;
-  }
-
-  /** Names of the interfaces that have an address to be steered by. */
-  private interfaces(): readonly string[] {
-    return [...new Set(this.watch.addresses.map((a) => a.interface))];
-  }
-
   private interfaceStatus(): readonly InterfaceStatus[] {
     const rack = this.o.serving.current?.interfaceName;
     const addressesOf = (name: string): readonly string[] =>
@@ -373,42 +352,11 @@ class Steered implements Steering {
       const addresses = addressesOf(name);
       return { name, role, up: addresses.length > 0, addresses };
     };
-    const named = this.choice().names ?? this.interfaces();
+    const named = this.choice().names ?? this.door?.interfaces ?? [];
     return [
       ...(rack === undefined ? [] : [status(rack, "rack")]),
       ...named.map((name) => status(name, "management")),
     ];
-  }
-
-  private listen(addresses: readonly ManagementAddress[]): void {
-    const { control } = this;
-    if (!control) return;
-    const { health, log, crash } = this.o;
-    this.listening = this.listening
-      .then(() => control.listen(addresses))
-      .then(
-        () => health.say("control"),
-        (error: unknown) => {
-          if (!(error instanceof AgentError)) throw error;
-          log.error(`control: ${error.message}. ${error.cure}`);
-          health.say("control", error.message);
-        },
-      )
-      .then(() => this.announceOnConsole(addresses))
-      .catch(crash);
-  }
-
-  private announceOnConsole(addresses: readonly ManagementAddress[]): void {
-    const { log } = this.o;
-    const { name, identity, claim } = this.agent;
-    if (!this.control || !this.isSteered) return;
-    const short = identity.key.publicKey.fingerprint.slice(0, SHORT_LEN);
-    const groups = short.match(new RegExp(`.{${GROUP_LEN}}`, "g")) ?? [];
-    const { port } = this.control;
-    const where = addresses.map(({ address }) => urlOf(address, port)).join(" ");
-    log.info(`steered as ${name.current}, ${groups.join("-")}, at ${where || "no address yet"}`);
-    const code = claim?.code;
-    if (code !== undefined) log.info(claimLine(code, name.current));
   }
 
   private announcement(): Announcement {
@@ -425,14 +373,6 @@ class Steered implements Steering {
   }
 }
 
-function claimLine(code: string, name: string): string {
-  return `nobody is trusted yet; claim code ${code}: pilotlight claim ${name} ${code}`;
-}
-
 function isUrl(text: string | undefined): boolean {
   return text !== undefined && /^https?:\/\//i.test(text);
-}
-
-function urlOf(address: string, port: number): string {
-  return address.includes(":") ? `https://[${address}]:${port}` : `https://${address}:${port}`;
 }

@@ -92,6 +92,11 @@ export class ManagementWatch {
     this.changed(addresses);
   }
 
+  /** Has the next look tell of the addresses again, others or not. */
+  repeat(): void {
+    this.told = "";
+  }
+
   stop(): void {
     this.cancel?.();
     this.cancel = undefined;
