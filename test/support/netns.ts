@@ -7,6 +7,9 @@ import {
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 
+/** No command that is waited for takes as long, ms: vitest cannot end a test that waits in a system call. */
+const PATIENCE_MS = 180_000;
+
 /** A child whose three streams are pipes. */
 export type PipedChild = ChildProcessByStdio<Writable, Readable, Readable>;
 
@@ -66,12 +69,18 @@ export class Namespace {
   /** Runs a command inside to its end, whatever that is. */
   try(...argv: readonly string[]): SpawnSyncReturns<string> {
     const [command = "", ...args] = [...this.prefix, ...argv];
-    return spawnSync(command, args, { encoding: "utf8" });
+    return spawnSync(command, args, {
+      encoding: "utf8",
+      timeout: PATIENCE_MS,
+      killSignal: "SIGKILL",
+    });
   }
 
   /** Runs a command inside and returns what it printed; throws when it failed. */
   run(...argv: readonly string[]): string {
     const { status, stdout, stderr } = this.try(...argv);
+    if (status === null)
+      throw new Error(`${argv.join(" ")} did not end in ${PATIENCE_MS / 1_000} s`);
     if (status !== 0) throw new Error(`${argv.join(" ")}: status ${status}: ${stderr}`);
     return stdout;
   }
