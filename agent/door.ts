@@ -2,16 +2,14 @@ import type { Logger } from "pino";
 import type { Control, RunningAgent } from "./compose.ts";
 import { AgentError } from "./errors.ts";
 import type { Health } from "./health.ts";
+import { shortFingerprint } from "./identity/fingerprint.ts";
 import type { Clock } from "./link/clock.ts";
+import { endpoint } from "./link/endpoint.ts";
 import {
   type ManagementAddress,
   type ManagementChoice,
   ManagementWatch,
 } from "./link/management-interfaces.ts";
-
-/** Characters of a fingerprint that people compare, in groups of so many. */
-const SHORT_LEN = 16;
-const GROUP_LEN = 4;
 
 /** What a door is made of. */
 export interface DoorInput {
@@ -96,10 +94,9 @@ export class Door {
     const { log, agent, choice } = this.o;
     if (choice().names?.length === 0) return;
     const { name, identity, claim } = agent;
-    const short = identity.key.publicKey.fingerprint.slice(0, SHORT_LEN);
-    const groups = short.match(new RegExp(`.{${GROUP_LEN}}`, "g")) ?? [];
-    const where = addresses.map(({ address }) => urlOf(address, port)).join(" ");
-    const text = `steered as ${name.current}, ${groups.join("-")}, at ${where || "no address yet"}`;
+    const key = shortFingerprint(identity.key.publicKey.fingerprint);
+    const where = addresses.map(({ address }) => `https://${endpoint(address, port)}`).join(" ");
+    const text = `steered as ${name.current}, ${key}, at ${where || "no address yet"}`;
     if (text === this.shown) return;
     this.shown = text;
     log.info(text);
@@ -111,8 +108,4 @@ export class Door {
 /** For the console. */
 export function claimLine(code: string, name: string): string {
   return `nobody is trusted yet; claim code ${code}: pilotlight claim ${name} ${code}`;
-}
-
-function urlOf(address: string, port: number): string {
-  return address.includes(":") ? `https://[${address}]:${port}` : `https://${address}:${port}`;
 }

@@ -1,3 +1,5 @@
+import { endpoint } from "../link/endpoint.ts";
+
 /** Who talks to whom in a datagram or segment. Addresses are text, so that IPv4 and IPv6 are alike. */
 export interface Flow {
   readonly src: string;
@@ -12,9 +14,4 @@ export interface Flow {
 /** A flow from its four parts. */
 export function flowOf(src: string, srcPort: number, dst: string, dstPort: number): Flow {
   return { src, dst, srcPort, dstPort, from: endpoint(src, srcPort), to: endpoint(dst, dstPort) };
-}
-
-/** "address:port"; an IPv6 address goes in brackets (RFC 3986). */
-export function endpoint(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -1,7 +1,8 @@
 import { NFS_PORT } from "../../protocols/nfs/constants.ts";
 import { PMAP_PORT } from "../../protocols/sunrpc/portmap.ts";
+import { endpoint } from "../link/endpoint.ts";
 import { BoundedMap } from "./bounded-map.ts";
-import { endpoint, type Flow } from "./flow.ts";
+import type { Flow } from "./flow.ts";
 
 const MAX_LEARNED = 1_024;
 /** A program keeps its port until its server restarts. */

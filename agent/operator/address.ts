@@ -8,11 +8,6 @@ export interface HostPort {
   readonly port: number;
 }
 
-/** "10.0.0.7:7458", "[fe80::1%eth0]:7458". */
-export function addressText(host: string, port: number): string {
-  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
-}
-
 /**
  * What was typed as an address: "10.0.0.7", "10.0.0.7:7458", "fe80::1%eth0", "[fe80::1%eth0]:7458", "rack7.example.org",
  * "rack7:7458". Undefined: it is a name without a dot or a port, which may be an agent's.

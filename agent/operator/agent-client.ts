@@ -7,8 +7,8 @@ import { CONTROL_PORT, PROTOCOL_VERSION, type VerbName, type Verbs } from "../co
 import { VERBS } from "../control/verbs.ts";
 import { AgentError } from "../errors.ts";
 import type { PublicKey, SigningKey } from "../identity/keys.ts";
+import { endpoint } from "../link/endpoint.ts";
 import { printableCut } from "../log/printable.ts";
-import { addressText } from "./address.ts";
 import type { AgentConnection } from "./connection.ts";
 import { type Answered, type Asking, exchange, openStream, type Streaming } from "./exchange.ts";
 import { answeredError, linkFailure } from "./failures.ts";
@@ -77,9 +77,9 @@ export class AgentClient implements AgentConnection {
     const { port = CONTROL_PORT, expect } = input;
     this.input = input;
     this.timing = { ...TIMING, ...input.timing };
-    this.address = addressText(address, port);
+    this.address = endpoint(address, port);
     // A Host header with a zone is none that a server takes (RFC 6874 section 4).
-    this.hostHeader = addressText(address.replace(/%.*$/, ""), port);
+    this.hostHeader = endpoint(address.replace(/%.*$/, ""), port);
     this.link = new SecureLink({ address, port, expect, connectMs: this.timing.connectMs });
   }
 

@@ -1,9 +1,10 @@
 import type { FoundAgent } from "../discovery/services.ts";
 import { AgentError } from "../errors.ts";
 import { fingerprintPrefix, matchFingerprint, shortFingerprint } from "../identity/fingerprint.ts";
+import { endpoint } from "../link/endpoint.ts";
 import { printableCut } from "../log/printable.ts";
 import { suggest } from "../site/suggest.ts";
-import { addressText, type HostPort, parseAddress } from "./address.ts";
+import { type HostPort, parseAddress } from "./address.ts";
 import type { AgentClient } from "./agent-client.ts";
 import { isNamed, type KnownAgent, type KnownAgents, shellWord } from "./known-agents.ts";
 import { OtherKey } from "./secure-link.ts";
@@ -238,7 +239,7 @@ function notFound(
 function ambiguous(target: string, fits: readonly FoundAgent[]): AgentError {
   const lines = fits.map(
     ({ addresses: [host = "?"], port, fingerprint }) =>
-      `  ${addressText(host, port)}  ${shortFingerprint(fingerprint)}`,
+      `  ${endpoint(host, port)}  ${shortFingerprint(fingerprint)}`,
   );
   return new AgentError(
     "E_USAGE",

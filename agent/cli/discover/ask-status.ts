@@ -1,6 +1,6 @@
 import { request } from "node:http";
-import { isIPv6 } from "node:net";
 import type { FoundAgent } from "../../discovery/services.ts";
+import { endpoint } from "../../link/endpoint.ts";
 
 /** An agent that does not answer in this time is shown without what it would say, ms. */
 const TIMEOUT_MS = 1_500;
@@ -41,7 +41,6 @@ function readStatus(status: unknown): SaidStatus | undefined {
 
 function readJson(address: string, port: number, timeoutMs: number): Promise<unknown> {
   const [bare = ""] = address.split("%");
-  const host = isIPv6(bare) ? `[${bare}]` : bare;
   return new Promise((resolve, reject) => {
     const asked = request(
       {
@@ -49,7 +48,7 @@ function readJson(address: string, port: number, timeoutMs: number): Promise<unk
         port,
         path: "/v1/status",
         agent: false,
-        headers: { host: `${host}:${port}`, accept: "application/json" },
+        headers: { host: endpoint(bare, port), accept: "application/json" },
         signal: AbortSignal.timeout(timeoutMs),
       },
       (response) => {

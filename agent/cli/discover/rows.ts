@@ -1,5 +1,6 @@
 import { CONTROL_PORT } from "../../control/messages.ts";
 import type { FoundAgent } from "../../discovery/services.ts";
+import { endpoint } from "../../link/endpoint.ts";
 import { printable, printableCut } from "../../log/printable.ts";
 import { paint, type Style, toWidth } from "../lab/paint.ts";
 import { wrapped } from "../words.ts";
@@ -124,12 +125,10 @@ interface Cells {
 function cellsOf(row: AgentRow): Cells {
   const { agent, addresses, status } = row;
   const [address = "-"] = addresses;
-  const port = agent.port === CONTROL_PORT ? "" : `:${agent.port}`;
-  const host = port !== "" && address.includes(":") ? `[${address}]` : address;
   return {
     name: printable(agent.instance),
     board: printableCut(agent.board === "" ? "-" : agent.board, 40),
-    address: `${host}${port}`,
+    address: agent.port === CONTROL_PORT ? address : endpoint(address, agent.port),
     site: printableCut(agent.site ?? "-", 40),
     state: agent.state,
     booting: status === undefined ? "?" : String(status.booting.length),

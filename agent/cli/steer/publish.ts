@@ -1,6 +1,7 @@
 import type { NetworkInterfaceInfo } from "node:os";
 import { AgentError, formatAgentError } from "../../errors.ts";
 import type { PrivateKey } from "../../identity/ed25519.ts";
+import { endpoint } from "../../link/endpoint.ts";
 import { Assignment } from "../../publish/assignment.ts";
 import { BUNDLE_PATH, ConfigServer } from "../../publish/config-server.ts";
 import type { PublishedSerials } from "../../publish/published-serials.ts";
@@ -143,7 +144,6 @@ function urlsOf(
   return all.flatMap((found) => {
     // Of link-local addresses the zone differs from host to host.
     if (found === undefined || found.internal || found.scopeid) return [];
-    const host = found.family === "IPv6" ? `[${found.address}]` : found.address;
-    return [`https://${host}:${port}${BUNDLE_PATH}`];
+    return [`https://${endpoint(found.address, port)}${BUNDLE_PATH}`];
   });
 }

@@ -1,7 +1,7 @@
-import { isIPv6 } from "node:net";
 import { CONFIG_SERVICE, type FoundConfigServer } from "../../discovery/services.ts";
 import { configServerOf } from "../../discovery/txt.ts";
 import { browseUnicast, type DnsResolver } from "../../discovery/unicast.ts";
+import { endpoint } from "../../link/endpoint.ts";
 
 /** Addresses of one server that are tried. */
 const MAX_ADDRESSES = 3;
@@ -32,8 +32,7 @@ export function candidatesOf(server: FoundConfigServer, how: string): readonly C
   const { addresses, port, path, fingerprint, instance } = server;
   return addresses.slice(0, MAX_ADDRESSES).flatMap((address) => {
     const [bare = ""] = address.split("%");
-    const host = isIPv6(bare) ? `[${bare}]` : bare;
-    const text = `https://${host}:${port}${path}`;
+    const text = `https://${endpoint(bare, port)}${path}`;
     if (!URL.canParse(text)) return [];
     return [{ url: new URL(text), address, fingerprint, where: `${how}: ${instance} (${bare})` }];
   });

@@ -3,7 +3,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import type { FoundAgent } from "../../../../agent/discovery/services.ts";
 import type { AgentError } from "../../../../agent/errors.ts";
 import { generateKey } from "../../../../agent/identity/ed25519.ts";
-import { addressText, parseAddress } from "../../../../agent/operator/address.ts";
+import { endpoint } from "../../../../agent/link/endpoint.ts";
+import { parseAddress } from "../../../../agent/operator/address.ts";
 import { AgentClient } from "../../../../agent/operator/agent-client.ts";
 import { AgentFinder } from "../../../../agent/operator/find-agents.ts";
 import { OperatorHome } from "../../../../agent/operator/home.ts";
@@ -79,7 +80,7 @@ describe("addresses", () => {
     ["localhost", "localhost", 7458],
   ])("%s", (text, host, port) => {
     expect(parseAddress(text)).toEqual({ host, port });
-    const whole = addressText(host, port);
+    const whole = endpoint(host, port);
     expect(parseAddress(whole)).toEqual({ host, port });
   });
 
