@@ -32,19 +32,6 @@ function udhcpc(lab: Lab): Promise<Console> {
   return runGuest(lab, { name: "udhcpc", command: ["sh", "-c", ask] });
 }
 
-/** One more host on the bridge, with an address that nobody gave it. */
-async function host(lab: Lab, address: string): Promise<void> {
-  const netns = lab.namespace("host");
-  const make = [
-    `ip link add host1 type veth peer name host0 netns ${netns}`,
-    "ip link set host1 master br0 up",
-    `ip -n ${netns} address add ${address}/24 dev host0`,
-    `ip -n ${netns} link set host0 up`,
-    "echo host is up",
-  ].join(" && ");
-  await lab.startIn(lab.client, ["sh", "-c", make], "host.log").until(/host is up/, 5_000);
-}
-
 describe("DHCP client", () => {
   realTest("udhcpc, a machine of the site", async (lab) => {
     await startAgent(lab, site(CLIENT_MAC));
@@ -69,7 +56,7 @@ describe("DHCP client", () => {
   });
 
   realTest("udhcpc, a pool in which somebody has an address of his own", async (lab) => {
-    await host(lab, "192.168.77.100");
+    lab.host("192.168.77.100/24");
     await startAgent(lab, POOL);
     const console = await udhcpc(lab);
     console.shows("lease of 192.168.77.101 obtained from 192.168.77.1");

@@ -26,16 +26,7 @@ machines:
 
 /** The network's own DHCP server, which knows nothing of booting, on one more host of the bridge. */
 async function dnsmasq(lab: Lab): Promise<void> {
-  const netns = lab.namespace("router");
-  const make = [
-    `ip link add host1 type veth peer name host0 netns ${netns}`,
-    "ip link set host1 master br0 up",
-    `ip netns exec ${netns} ethtool -K host0 tx off`,
-    `ip -n ${netns} address add 192.168.77.2/24 dev host0`,
-    `ip -n ${netns} link set host0 up`,
-    "echo host is up",
-  ].join(" && ");
-  await lab.startIn(lab.client, ["sh", "-c", make], "host.log").until(/host is up/, 5_000);
+  const netns = lab.host("192.168.77.2/24");
   const fixed = ["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root"];
   const lease = ["--dhcp-range=192.168.77.100,192.168.77.110", "--leasefile-ro"];
   const command = ["dnsmasq", ...fixed, ...lease, "--no-ping", "--log-facility=-"];

@@ -74,6 +74,18 @@ export class Lab {
     return netns;
   }
 
+  /** One more host on the bridge, whose only NIC `host0` has this address; its namespace. There is one at most. */
+  host(cidr: string): string {
+    const netns = this.namespace("host");
+    const { client } = this;
+    run(`ip -n ${client} link add host1 type veth peer name host0 netns ${netns}`);
+    run(`ip -n ${client} link set host1 master br0 up`);
+    run(`ip netns exec ${netns} ethtool -K host0 tx off`);
+    run(`ip -n ${netns} address add ${cidr} dev host0`);
+    run(`ip -n ${netns} link set host0 up`);
+    return netns;
+  }
+
   /** Starts a program in one of the namespaces; it is ended with the lab at the latest. */
   startIn(
     netns: string,
