@@ -93,6 +93,8 @@ export class LeaseStore implements LeaseKeeping {
   private kept: ClockMark | undefined;
   private urgent = false;
   private writing: Promise<void> | undefined;
+  /** The batch after that. */
+  private following: Promise<void> | undefined;
 
   constructor(database: Database) {
     this.database = database;
@@ -131,11 +133,15 @@ export class LeaseStore implements LeaseKeeping {
     if (lease.state === "bound") this.urgent = true;
   }
 
-  /** Rejects with E_STATE when the disk does not take it. */
-  async durable(mark: () => ClockMark): Promise<void> {
+  /**
+   * Rejects with E_STATE when the disk does not take it. Waits for one batch and not for those after it: while machines keep
+   * asking there is always another one.
+   */
+  durable(mark: () => ClockMark): Promise<void> {
     if (this.kept && isApart(this.kept, mark())) this.urgent = true;
     // What is being written now does not hold what came after it began.
-    while (this.urgent || this.writing) await this.write(mark);
+    if (this.urgent) return this.nextBatch(mark);
+    return this.writing ?? Promise.resolve();
   }
 
   async close(mark: () => ClockMark): Promise<void> {
@@ -162,17 +168,25 @@ export class LeaseStore implements LeaseKeeping {
     }
   }
 
-  private write(mark: () => ClockMark): Promise<void> {
-    this.writing ??= this.writeBatch(mark).finally(() => {
-      this.writing = undefined;
-    });
-    return this.writing;
+  /** The batch that takes along all that is pending; it begins when the one before it is written. */
+  private nextBatch(mark: () => ClockMark): Promise<void> {
+    this.following ??= this.follow(this.writing, mark);
+    return this.following;
   }
 
-  private async writeBatch(mark: () => ClockMark): Promise<void> {
-    // Whatever else arrives in this turn of the event loop belongs to the same batch.
-    await Promise.resolve();
-    const now = mark();
+  private async follow(before: Promise<void> | undefined, mark: () => ClockMark): Promise<void> {
+    // Whatever else arrives in this turn of the event loop belongs to the same batch. Who waits for that before is told of its fault.
+    await before?.catch(() => undefined);
+    this.writing = this.following;
+    this.following = undefined;
+    try {
+      await this.writeBatch(mark());
+    } finally {
+      this.writing = undefined;
+    }
+  }
+
+  private async writeBatch(now: ClockMark): Promise<void> {
     const batch = this.takeBatch(now.leaseS);
     this.flying = batch;
     const { kept } = this;
