@@ -16,10 +16,17 @@ import { firstWait, neededFirst } from "../plan/needs.ts";
 import { patienceOf } from "../plan/patience.ts";
 import { ruleWords } from "../plan/unknown-rules.ts";
 import type { Family } from "../site/families.ts";
+import { CardLimits } from "./card-limits.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "./context.ts";
 import { type Conduct, conductOf } from "./dhcp/mode.ts";
 import { HeldQuestions, heldBecause, heldFor } from "./hold.ts";
 import type { FrameSender } from "./link-server.ts";
+import type { RateLimit } from "./rate-limit.ts";
+
+/** What all cards that the site does not name may ask together: hundreds of workstations that wake at once. */
+const STRANGERS = { burst: 500, perSecond: 200 } as const;
+/** Guests whose plans are being made at a time; whoever comes meanwhile asks again. */
+const MAX_ADMITTING = 64;
 
 /**
  * Answers "who am I?" (RFC 903) for the machines of the site.
@@ -36,6 +43,8 @@ export class RarpService {
   private readonly view = new ArpView();
   private readonly held: HeldQuestions;
   private readonly conduct: () => Conduct;
+  private readonly limits: CardLimits;
+  private readonly strangers: RateLimit;
   /** Guests whose plans are being made. */
   private readonly admitting = new Set<MacText>();
 
@@ -49,6 +58,8 @@ export class RarpService {
     this.sender = sender;
     this.conduct = conduct;
     this.held = new HeldQuestions(context.clock);
+    this.limits = new CardLimits(context);
+    this.strangers = this.limits.strangers(STRANGERS);
   }
 
   /** Forgets who is being held. */
@@ -68,6 +79,10 @@ export class RarpService {
     const mac = macText(o, view.shaAt);
     if (macText(o, view.thaAt) !== mac || macText(o, frame.srcAt) !== mac) {
       this.silent(mac, "asks on behalf of another hardware address, which no PROM does");
+      return;
+    }
+    if (!this.limits.admits(mac, this.strangers)) {
+      context.counters.add("rarp", "too-many");
       return;
     }
     const known = context.planner.byMac(mac);
@@ -112,7 +127,7 @@ export class RarpService {
       );
       return;
     }
-    if (this.admitting.has(mac)) return;
+    if (this.admitting.has(mac) || this.admitting.size >= MAX_ADMITTING) return;
     const [rack] = planner.site.network.subnets;
     const client = addresses.client(rack, mac);
     const { address, why } = addresses.choose(rack, client, 0);

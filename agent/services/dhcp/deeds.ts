@@ -42,3 +42,8 @@ export function replyType(messageType: number, { deed }: AddressDecision): numbe
 export function isFirst(messageType: number): boolean {
   return messageType === 0 || messageType === DhcpMessageType.Discover;
 }
+
+/** Whether a message wants an address, as each does that a boot needs: BOOTP, DISCOVER, REQUEST. */
+export function wantsAddress(messageType: number): boolean {
+  return isFirst(messageType) || messageType === DhcpMessageType.Request;
+}

@@ -15,14 +15,15 @@ import { patienceOf } from "../../plan/patience.ts";
 import { ruleWords, type UnknownEvidence } from "../../plan/unknown-rules.ts";
 import type { Family } from "../../site/families.ts";
 import type { Subnet, UnknownRule } from "../../site/site.ts";
+import { CardLimits } from "../card-limits.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE } from "../context.ts";
 import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import type { FrameSender } from "../link-server.ts";
-import { RateLimit } from "../rate-limit.ts";
+import type { RateLimit } from "../rate-limit.ts";
 import { type AddressDecision, type AddressQuestion, decideAddress } from "./address-decision.ts";
 import { Answers } from "./answers.ts";
 import { ArpProber } from "./arp-prober.ts";
-import { addressOf, fits, isFirst, isReply, lengthOf, replyType } from "./deeds.ts";
+import { addressOf, fits, isFirst, isReply, lengthOf, replyType, wantsAddress } from "./deeds.ts";
 import { MAX_MESSAGE_LEN } from "./message.ts";
 import { type Conduct, conductOf } from "./mode.ts";
 import {
@@ -47,11 +48,13 @@ const PENDING = 2_048;
 /** After its patience was used up, a machine's questions are answered at once for this long: time for an offer and its request, ms. */
 const SPENT_MS = 60_000;
 const MAX_SPENT = 4_096;
-/** What one card may ask; more than any firmware does. */
-const PER_CARD = { burst: 60, perSecond: 10 } as const;
-const MAX_CARDS = 8_192;
-/** What all cards that the site does not name may ask together: those that it names are answered whatever the others do. */
-const STRANGERS = { burst: 50_000, perSecond: 50_000 } as const;
+/**
+ * What all cards that the site does not name may ask together on the link, where anybody can make up as many as he likes: a
+ * hall of them that wakes at once, and no more than leaves time for those that it names.
+ */
+const STRANGERS = { burst: 2_000, perSecond: 2_000 } as const;
+/** The same through relays, which the site names. */
+const RELAYED = { burst: 50_000, perSecond: 50_000 } as const;
 /** The boot ROM of a Raspberry Pi 3 does not hear an offer that comes at once (raspberrypi/firmware#862), ms. */
 const PI_ROM_DELAY_MS = 1_000;
 /** Nor does it ever send a REQUEST: what it was offered it keeps for as long as it may load, s. */
@@ -72,8 +75,11 @@ export class DhcpServer {
   private readonly view = new DhcpView();
   private readonly answers: Answers;
   private readonly held: HeldQuestions;
-  private readonly cards: RateLimit;
+  private readonly limits: CardLimits;
+  /** Of what no boot needs: who gives a machine's address back in its name, as often as he likes, does not keep it from asking. */
+  private readonly restLimits: CardLimits;
   private readonly strangers: RateLimit;
+  private readonly relayed: RateLimit;
   /** When the patience of a machine was used up. */
   private readonly spentMs = new LRUCache<MacText, number>({ max: MAX_SPENT });
   /** Guests whose plans are being made. */
@@ -90,11 +96,12 @@ export class DhcpServer {
     this.context = context;
     this.prober = prober;
     this.conduct = conduct;
-    const now = (): number => context.clock.now();
     this.answers = new Answers(context, sender, new TxPool(pending, MAX_MESSAGE_LEN));
     this.held = new HeldQuestions(context.clock);
-    this.cards = new RateLimit(PER_CARD, MAX_CARDS, now);
-    this.strangers = new RateLimit(STRANGERS, 1, now);
+    this.limits = new CardLimits(context);
+    this.restLimits = new CardLimits(context);
+    this.strangers = this.limits.strangers(STRANGERS);
+    this.relayed = this.limits.strangers(RELAYED);
   }
 
   /** Opens the unicast port: renewals and relays. `others`: who takes a datagram before it is looked at here. */
@@ -133,7 +140,12 @@ export class DhcpServer {
     if (view.op !== BOOTREQUEST || view.hlen !== MAC_LEN) return;
     const mac = macText(o, view.chaddrAt);
     const again = came.heldMs !== undefined || came.probed === true;
-    if (!again && !this.admits(mac)) return;
+    const strangers = came.srcPort === 0 ? this.strangers : this.relayed;
+    const limits = wantsAddress(view.messageType) ? this.limits : this.restLimits;
+    if (!again && !limits.admits(mac, strangers)) {
+      context.counters.add("dhcp", "too-many");
+      return;
+    }
     const known = context.planner.byMac(mac);
     const { subnet, why } = chooseSubnet(view, context.planner.site.network);
     if (!subnet) {
@@ -167,15 +179,6 @@ export class DhcpServer {
       );
     }
     if (plan) this.answer({ o, at, len, came }, plan, question, decision, told, rule);
-  }
-
-  /** Whether one more question of this card is looked at. */
-  private admits(mac: MacText): boolean {
-    const { counters, planner } = this.context;
-    const named = planner.site.machineByMac.has(mac);
-    if (this.cards.admits(mac) && (named || this.strangers.admits(""))) return true;
-    counters.add("dhcp", "too-many");
-    return false;
   }
 
   /** Why this card gets no answer here; undefined: it may. */
