@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
 import { captureFrames } from "../../../agent/capture/capture-reader.ts";
 import type { CapturedFrame } from "../../../agent/capture/captured-frame.ts";
 import type { Exchange } from "../../../agent/replay/exchange.ts";
@@ -13,7 +13,7 @@ import { formatMac } from "../../../protocols/wire/mac-address.ts";
 import { ip } from "../../support/test-site.ts";
 import { captureNames, capturePath } from "../captures.ts";
 import { type Mode, type ModeSite, siteFor } from "./dhcp-modes.ts";
-import { replayGolden, shortSite } from "./rack.ts";
+import { replayOctets, shortSite } from "./rack.ts";
 
 const PORTS: readonly number[] = [DHCP_SERVER_PORT, DHCP_CLIENT_PORT, PXE_BOOT_SERVER_PORT];
 
@@ -56,20 +56,21 @@ async function asks(name: string): Promise<boolean> {
   return false;
 }
 
-/** Replays all of a capture against its site in a mode, and keeps what is about addresses. */
-export async function replayDhcp(capture: string, mode: Mode): Promise<DhcpReplay> {
+/** Replays all of a capture against its site in a mode, and keeps what is about addresses. `octets`: another capture in its place. */
+export async function replayDhcp(
+  capture: string,
+  mode: Mode,
+  octets: Uint8Array = readFileSync(capturePath(capture)),
+): Promise<DhcpReplay> {
   const site = siteFor(capture, mode);
   const sent: SentReply[] = [];
   const packet = new PacketReader();
-  const { exchanges } = await replayGolden(
-    capture.replace(/\.pcap$/, ""),
-    shortSite(site.text),
-    [ip(site.server)],
-    (frame) => {
-      packet.read(frame);
-      if (isAboutAddresses(packet)) sent.push(reply(frame, packet));
-    },
-  );
+  const take = (frame: CapturedFrame): void => {
+    packet.read(frame);
+    if (isAboutAddresses(packet)) sent.push(reply(frame, packet));
+  };
+  const servers = [ip(site.server)];
+  const { exchanges } = await replayOctets(octets, shortSite(site.text), servers, take);
   const kept = exchanges.filter(({ request }) => ["dhcp", "rarp"].includes(request.protocol));
   return { capture, mode, site, exchanges: kept, sent };
 }

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { fieldOf } from "../../../agent/replay/message.ts";
+import { optionCodes } from "../../support/dhcp-frames.ts";
 import { expectGolden } from "../golden-text.ts";
 import { Asked } from "./dhcp-asked.ts";
 import { brokenRules } from "./dhcp-mode-rules.ts";
 import { MODES } from "./dhcp-modes.ts";
+import { throughRelay } from "./dhcp-relayed.ts";
 import { askingCaptures, type DhcpReplay, replayDhcp } from "./dhcp-replay.ts";
 import { readReply } from "./dhcp-rules.ts";
 import { repliesText } from "./dhcp-text.ts";
@@ -60,6 +62,22 @@ describe("what we tell real clients that ask for an address", { timeout: 60_000 
     const last = sent.at(-1);
     expect([last?.srcPort, last?.to]).toEqual([4011, "192.168.77.72:4011"]);
     expect(last && readReply(last)?.fileText()).toBe("ipxe");
+  });
+});
+
+describe("what we tell them through a relay", { timeout: 60_000 }, () => {
+  it("goes to the relay, with its option 82 as it came, behind all others", async () => {
+    let relayed = 0;
+    for (const name of names) {
+      const octets = await throughRelay(name);
+      if (!octets) continue;
+      relayed += 1;
+      const replay = await replayDhcp(name, "reservations", octets);
+      expect(brokenRules(replay), name).toEqual([]);
+      const views = replay.sent.map(readReply).filter((view) => view && !view.isBootp);
+      expect(views.map((view) => view && optionCodes(view).at(-1))).toEqual(views.map(() => 82));
+    }
+    expect(relayed).toBeGreaterThan(40);
   });
 });
 

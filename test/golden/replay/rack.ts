@@ -46,13 +46,28 @@ function writeSite(text: string, files: Readonly<Record<string, Uint8Array>>): s
   return path.join(dir, "site.yaml");
 }
 
-/** Replays a golden capture against the rack. `sent`: told each packet of ours. */
-export async function replayGolden(
+/** Replays a golden capture against the rack. */
+export function replayGolden(
   name: string,
   site: string = goldenSite(),
   servers?: readonly Ipv4[],
+): Promise<Replayed> {
+  return replayOctets(readFileSync(capturePath(`${name}.pcap`)), site, servers);
+}
+
+/** What came of a replay. */
+export interface Replayed {
+  readonly exchanges: readonly Exchange[];
+  readonly replay: Replay;
+}
+
+/** The same for the octets of a capture. `sent`: told each packet of ours. */
+export async function replayOctets(
+  octets: Uint8Array,
+  site: string,
+  servers?: readonly Ipv4[],
   sent: (packet: CapturedFrame) => void = () => {},
-): Promise<{ readonly exchanges: readonly Exchange[]; readonly replay: Replay }> {
+): Promise<Replayed> {
   const exchanges: Exchange[] = [];
   const loaded = await loadSite(site);
   const replay = await Replay.start({
@@ -64,9 +79,7 @@ export async function replayGolden(
     },
     sent,
   });
-  for await (const frame of captureFrames(pieces(readFileSync(capturePath(`${name}.pcap`))))) {
-    await replay.frame(frame);
-  }
+  for await (const frame of captureFrames(pieces(octets))) await replay.frame(frame);
   await replay.end();
   return { exchanges, replay };
 }
