@@ -18,6 +18,7 @@ import { ruleWords } from "../plan/unknown-rules.ts";
 import type { Family } from "../site/families.ts";
 import { CardLimits } from "./card-limits.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "./context.ts";
+import { fits } from "./dhcp/deeds.ts";
 import { type Conduct, conductOf } from "./dhcp/mode.ts";
 import { HeldQuestions, heldBecause, heldFor } from "./hold.ts";
 import type { FrameSender } from "./link-server.ts";
@@ -85,16 +86,15 @@ export class RarpService {
       context.counters.add("rarp", "too-many");
       return;
     }
-    const known = context.planner.byMac(mac);
-    if (!known) {
-      this.admit(mac, view.tpa);
-      return;
-    }
-    this.ask(known, view.tpa);
+    const { planner } = context;
+    const known = planner.byMac(mac);
+    if (known && planner.site.machineByMac.has(mac)) {
+      this.ask(known, view.tpa, "its address in the site");
+    } else this.admit(mac, view.tpa, known);
   }
 
-  /** `tpa`: the target address of the question, by which U-Boot is known. */
-  private ask(known: BootPlan, tpa: number): void {
+  /** `tpa`: the target address of the question, by which U-Boot is known. `address`: the words for why it has its address. */
+  private ask(known: BootPlan, tpa: number, address: string): void {
     const { context } = this;
     const { mac } = known.machine;
     const held = heldBack(known, context);
@@ -104,14 +104,18 @@ export class RarpService {
       return;
     }
     const plan = context.planner.asks(known, { by: "rarp" });
-    const { family, why } = context.sightings.rarp(plan.machine);
+    const { family, why: asks } = context.sightings.rarp(plan.machine);
+    const why = `${address}; ${asks}`;
     signOfLife(plan, context);
     if (tpa !== IPV4_BROADCAST && this.hold(plan, family, why)) return;
     this.answer(plan, `${why}${heldFor(this.held.drop(mac))}`);
   }
 
-  /** Lets a machine in that the site does not name, if a rule gives it something that it can boot by RARP. */
-  private admit(mac: MacText, tpa: number): void {
+  /**
+   * Lets a machine in that the site does not name, if a rule gives it something that it can boot by RARP. Its address is asked of
+   * the book each time: what a plan says of it may have been offered only, be over, or come from another server.
+   */
+  private admit(mac: MacText, tpa: number, known: BootPlan | undefined): void {
     const { planner, addresses, journal } = this.context;
     const nothing = { architectures: [], vendorClass: "", uuid: "", serial: "", circuitId: "" };
     const shown = { ...nothing, mac, family: "openfirmware", relay: 0 } as const;
@@ -136,12 +140,20 @@ export class RarpService {
       return;
     }
     this.admitting.add(mac);
+    const words = `${why}, for ever: RARP has no leases; ${ruleWords(rule)}`;
     addresses.offer(rack, client, address);
-    planner
-      .admit(shown, rule, address)
+    const planned = fits(known, rule, address)
+      ? Promise.resolve(known)
+      : planner.admit(shown, rule, address);
+    planned
       // RARP knows of no leases (RFC 903): the address is its own for ever, as by BOOTP.
-      .then((plan) => addresses.bind(rack, client, address, FOREVER, "").then(() => plan))
-      .then((plan) => this.ask(plan, tpa))
+      .then(async (plan) => {
+        const lease = addresses.isKnown(rack, client, address) && addresses.at(address);
+        if (!lease || addresses.leftS(lease) !== FOREVER) {
+          await addresses.bind(rack, client, address, FOREVER, "");
+        }
+        this.ask(plan, tpa, words);
+      })
       .catch((error: unknown) => {
         const decision = `it cannot be let in: ${error instanceof Error ? error.message : error}`;
         journal.note({
@@ -194,7 +206,7 @@ export class RarpService {
           ...whoIs(plan, context),
           protocol: "rarp",
           event,
-          decision: `its address in the site; ${why}`,
+          decision: why,
           reply: `you are ${formatIpv4(plan.address)}, I am ${formatIpv4(plan.server)}`,
           outcome: "answered",
           octets: ARP_LEN,

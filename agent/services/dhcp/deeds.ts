@@ -8,7 +8,7 @@ export function fits(
   known: BootPlan | undefined,
   rule: UnknownRule,
   address: number | undefined,
-): boolean {
+): known is BootPlan {
   return (
     known !== undefined &&
     known.machine.profile === rule.profile &&
