@@ -21,6 +21,8 @@ export const NFSROOT_X86_64: string = product("nfsroot-x86_64/root");
 export const NFSROOT_SUN4U: string = product("nfsroot-sun4u/root");
 /** U-Boot with `rarpboot` and `wget`. */
 export const UBOOT_RARP: string = product("uboot-rarp/u-boot.bin");
+/** Of the same source: a UEFI program for arm64 that prints from where it was loaded. */
+export const HELLO_ARM64: string = product("uboot-rarp/helloworld.efi");
 /** U-Boot whose `bootp` knows no DHCP. */
 export const UBOOT_BOOTP: string = product("uboot-bootp/u-boot.bin");
 /** Debian's own U-Boot: `dhcp`, `tftpboot`, `nfs`. */
