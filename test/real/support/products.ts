@@ -27,6 +27,10 @@ export const HELLO_ARM64: string = product("uboot-rarp/helloworld.efi");
 export const UBOOT_BOOTP: string = product("uboot-bootp/u-boot.bin");
 /** Debian's own U-Boot: `dhcp`, `tftpboot`, `nfs`. */
 export const UBOOT_DEBIAN = "/usr/lib/u-boot/qemu_arm64/u-boot.bin";
+/** What a mainframe boots: it prints `LAB-SUM octets sum` of a file that is a part of it. */
+export const S390X_SUM: string = product("s390x/sum.bin");
+/** That file. */
+export const S390X_BLOB: string = product("s390x/blob.bin");
 /** netkit's BOOTPARAMS client. */
 export const CALLBOOTD: string = product("callbootd/callbootd");
 /** busybox, for its TFTP client. */

@@ -138,3 +138,12 @@ export function uefiArm64(lab: Lab, mac: string): string[] {
     ...HTTP_ONLY,
   ];
 }
+
+/** A mainframe, whose s390-ccw boots from the network. */
+export function s390x(mac: string): string[] {
+  return [
+    ...["qemu-system-s390x", "-accel", "tcg", "-M", "s390-ccw-virtio", "-m", "256"],
+    ...["-nographic", "-no-reboot", "-netdev", tap(0)],
+    ...["-device", `virtio-net-ccw,netdev=n0,mac=${mac},bootindex=1`],
+  ];
+}
