@@ -149,6 +149,11 @@ class HandedJournal extends Journal {
     this.give = give;
   }
 
+  /** A replay looks at each step, and there are no more than its capture has. */
+  override admitsGuest(): boolean {
+    return true;
+  }
+
   override note(n: JournalNote): void {
     this.give(n);
   }
