@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { hexIpv4, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { Database, Table } from "../state/database.ts";
 import type { Lease, LeaseSeconds } from "./lease.ts";
@@ -12,6 +13,8 @@ const MARK_AGE_S = 300;
 const DETAILS_AGE_S = 600;
 /** Offers that a batch takes along at the most: a flood of DISCOVERs must not fill the disk. */
 const MAX_OFFERS = 32;
+/** A batch begins so long after the end of the last one, ms: in a storm more leases share it, and nobody else waits for it. */
+const GATHER_MS = 2;
 /** Infinity has no place among plain numbers. */
 const FOREVER_S = -1;
 
@@ -95,6 +98,8 @@ export class LeaseStore implements LeaseKeeping {
   private writing: Promise<void> | undefined;
   /** The batch after that. */
   private following: Promise<void> | undefined;
+  /** When the last batch was written. */
+  private endedMs = Number.NEGATIVE_INFINITY;
 
   constructor(database: Database) {
     this.database = database;
@@ -177,12 +182,15 @@ export class LeaseStore implements LeaseKeeping {
   private async follow(before: Promise<void> | undefined, mark: () => ClockMark): Promise<void> {
     // Whatever else arrives in this turn of the event loop belongs to the same batch. Who waits for that before is told of its fault.
     await before?.catch(() => undefined);
+    const restMs = GATHER_MS - (performance.now() - this.endedMs);
+    if (restMs > 0) await setTimeout(restMs);
     this.writing = this.following;
     this.following = undefined;
     try {
       await this.writeBatch(mark());
     } finally {
       this.writing = undefined;
+      this.endedMs = performance.now();
     }
   }
 

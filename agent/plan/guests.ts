@@ -69,6 +69,34 @@ const NO_PARAMETERS: BootPlan["bootparams"] = new Map();
 const NOTHING: readonly never[] = [];
 const OFFERS: WeakMap<UnknownRule, Offer> = new WeakMap();
 
+/** A guest that boots nothing. Its name is put together only where somebody wants to know it. */
+class Passer implements Machine {
+  readonly mac: MacText;
+  readonly macOctets: Uint8Array;
+  readonly ip: Ipv4;
+  readonly hostname: string = "";
+  private readonly rule: UnknownRule;
+
+  constructor(rule: UnknownRule, mac: MacText, macOctets: Uint8Array, ip: Ipv4) {
+    this.rule = rule;
+    this.mac = mac;
+    this.macOctets = macOctets;
+    this.ip = ip;
+  }
+
+  get name(): string {
+    return guestName(this.rule, this.mac);
+  }
+
+  get vars(): Machine["vars"] {
+    return this.rule.vars;
+  }
+
+  get chain(): Machine["chain"] {
+    return this.rule.chain;
+  }
+}
+
 /** A guest without a profile, which gets an address. Nobody keeps it, and all of them share what is empty. */
 export class AddressOnly implements BootPlan {
   readonly machine: Machine;
@@ -85,15 +113,7 @@ export class AddressOnly implements BootPlan {
   /** `mac`: of the card, its six octets in `macOctets`. */
   constructor(rule: UnknownRule, mac: MacText, macOctets: Uint8Array, ip: Ipv4, server: Ipv4) {
     this.rule = rule;
-    this.machine = {
-      name: guestName(rule, mac),
-      mac,
-      macOctets,
-      ip,
-      hostname: "",
-      vars: rule.vars,
-      chain: rule.chain,
-    };
+    this.machine = new Passer(rule, mac, macOctets, ip);
     this.address = ip;
     this.server = server;
   }

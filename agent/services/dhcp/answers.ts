@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { DhcpMessageType, messageTypeName } from "../../../protocols/dhcp/options.ts";
 import type { DhcpView } from "../../../protocols/dhcp/packet.ts";
 import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
@@ -9,6 +10,9 @@ import type { ServiceContext } from "../context.ts";
 import type { FrameSender } from "../link-server.ts";
 import { emitNak, emitReply, type ReplyContent } from "./message.ts";
 import { type Destination, destinationOf, ReplySender } from "./reply-sender.ts";
+
+/** An answer that waits for the kernel to take those before it is dropped after so many turns of the event loop. */
+const MAX_TURNS = 100;
 
 /** A request that is to be answered, and all that the journal needs of it; outlives the packet. */
 export interface Answered {
@@ -73,8 +77,9 @@ export class Answers {
     const reach = settled && a.reachable && to.lane === "link" && reply.address !== 0;
     const waits = a.ready !== undefined || reach || a.delayMs > 0;
     // What can be told at once is told in this turn.
-    if (!waits) this.finish(a, to, slab, len, arrivedMs);
-    else void this.finishWhenReady(a, to, slab, len, arrivedMs, reach);
+    if (!waits) {
+      if (!this.finish(a, to, slab, len, arrivedMs)) this.drop(slab);
+    } else void this.finishWhenReady(a, to, slab, len, arrivedMs, reach);
   }
 
   private async finishWhenReady(
@@ -94,19 +99,37 @@ export class Answers {
       this.failed(a, error);
       return;
     }
-    this.finish(a, to, slab, len, arrivedMs);
+    // A batch of leases is durable at once: there may be more of them than the port takes in one turn.
+    for (let turn = 0; turn < MAX_TURNS; turn++) {
+      if (this.finish(a, to, slab, len, arrivedMs)) return;
+      await setImmediate();
+    }
+    this.drop(slab);
   }
 
-  /** Sends it, and gives the slab back. */
-  private finish(a: Answered, to: Destination, slab: TxSlab, len: number, arrivedMs: number): void {
+  /** Sends it, and gives the slab back. False: it does not go out in this turn, and the slab is kept. */
+  private finish(
+    a: Answered,
+    to: Destination,
+    slab: TxSlab,
+    len: number,
+    arrivedMs: number,
+  ): boolean {
     try {
-      this.replies.send(to, slab, len, this.context.planner.site.network.address);
+      const { address } = this.context.planner.site.network;
+      if (!this.replies.send(to, slab, len, address)) return false;
       this.note(a, len, this.context.clock.now() - arrivedMs);
     } catch (error) {
       this.failed(a, error);
-    } finally {
-      this.pool.release(slab);
     }
+    this.pool.release(slab);
+    return true;
+  }
+
+  /** Nobody hears of it; its client will ask again. */
+  private drop(slab: TxSlab): void {
+    this.context.counters.add("dhcp", "too-many");
+    this.pool.release(slab);
   }
 
   private delay(ms: number): Promise<void> {

@@ -64,28 +64,28 @@ export class ReplySender {
     this.port = port;
   }
 
-  /** `src`: our address. */
-  send(to: Destination, slab: TxSlab, len: number, src: Ipv4): void {
-    if (to.lane === "udp") {
-      this.sendUdp(to, slab, len);
-      return;
-    }
+  /** `src`: our address. False: the kernel has not taken yet what was sent before; try again in another turn, or let it be. */
+  send(to: Destination, slab: TxSlab, len: number, src: Ipv4): boolean {
+    if (to.lane === "udp") return this.sendUdp(to, slab, len);
     const macs = { srcMac: this.sender.mac, dstMac: to.mac };
     const ports = { srcPort: DHCP_SERVER_PORT, dstPort: DHCP_CLIENT_PORT };
     this.sender.sendFrame((tx) => {
       tx.u8.set(slab.octets.u8.subarray(0, len), MESSAGE_AT);
       return emitDhcpFrame({ ...macs, ...ports, src, dst: to.address }, len, tx);
     });
+    return true;
   }
 
   private sendUdp(
     to: { readonly address: Ipv4; readonly port: number },
     slab: TxSlab,
     len: number,
-  ): void {
-    const out = this.port?.borrow();
-    if (!out) return;
+  ): boolean {
+    if (!this.port) return true;
+    const out = this.port.borrow();
+    if (!out) return false;
     out.octets.u8.set(slab.octets.u8.subarray(0, len));
-    this.port?.send(out, len, to.address, to.port);
+    this.port.send(out, len, to.address, to.port);
+    return true;
   }
 }

@@ -230,14 +230,16 @@ export class DhcpServer {
   ): void {
     const { view, context } = this;
     const { came } = m;
-    const heldBy = heldBack(known, context);
-    const { family, why } = context.sightings.dhcp(known.machine, told);
+    const boots = rule === undefined || rule.profile !== undefined;
+    const heldBy = boots ? heldBack(known, context) : undefined;
+    const { family, why } = boots ? context.sightings.dhcp(known.machine, told) : told;
     const replies = isReply(decision);
     // What is not answered begins no boot.
     const first = came.heldMs === undefined && isFirst(view.messageType);
     const asks = { by: "dhcp", family, first } as const;
-    const plan = heldBy === undefined && replies ? context.planner.asks(known, asks) : known;
-    signOfLife(plan, context);
+    const asked = boots && heldBy === undefined && replies;
+    const plan = asked ? context.planner.asks(known, asks) : known;
+    if (boots) signOfLife(plan, context);
     const { mac } = plan.machine;
     if (!replies) {
       this.act(question, decision);
@@ -251,7 +253,7 @@ export class DhcpServer {
       this.silent(mac, heldBy, plan);
       return;
     }
-    if (first) {
+    if (first && boots) {
       const wait = this.hold(plan, family, m);
       if (wait === "held already") return;
       if (wait !== undefined) {
@@ -291,7 +293,7 @@ export class DhcpServer {
       protocol: view.isBootp ? "bootp" : "dhcp",
       delayMs: romOffer ? PI_ROM_DELAY_MS : 0,
       ready: this.promise(question, decision, romOffer),
-      reachable: rule === undefined || rule.profile !== undefined,
+      reachable: boots,
       srcPort: came.srcPort,
     });
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { DhcpServer } from "../../../../../agent/services/dhcp/server.ts";
 import { LinkServer } from "../../../../../agent/services/link-server.ts";
 import { DhcpMessageType } from "../../../../../protocols/dhcp/options.ts";
@@ -135,6 +135,34 @@ describe("DhcpServer", () => {
     expect(sender.frames).toEqual([]);
     const [sent] = ports.port(67).take();
     expect([formatIpv4(sent?.dst ?? 0), sent?.dstPort]).toEqual(["10.1.0.1", 67]);
+  });
+
+  it("tells a relay of a lease when the port is free again, and drops an offer that finds it busy", async () => {
+    const { ports, context } = await setUp();
+    const port = ports.port(67);
+    const relayed = (change: DhcpChange = {}): void =>
+      port.deliver(message({ giaddr: "10.1.0.1", ...change }), ip("10.1.0.1"), 67);
+    port.congested = true;
+    relayed();
+    expect(context.counters.get("dhcp", "too-many")).toBe(1);
+    relayed({ options: REQUEST });
+    await settle();
+    port.congested = false;
+    expect(port.take()).toEqual([]);
+    await vi.waitFor(() => expect(port.take()).toHaveLength(1));
+    expect(port.slabsOut).toBe(0);
+    expect(context.counters.get("dhcp", "too-many")).toBe(1);
+  });
+
+  it("gives up an answer that the port does not take for long", async () => {
+    const { ports, context } = await setUp();
+    const port = ports.port(67);
+    port.congested = true;
+    port.deliver(message({ giaddr: "10.1.0.1", options: REQUEST }), ip("10.1.0.1"), 67);
+    await vi.waitFor(() => expect(context.counters.get("dhcp", "too-many")).toBe(1));
+    port.congested = false;
+    await settle();
+    expect(port.take()).toEqual([]);
   });
 
   it("sends nothing to a relay that the site does not name, whoever writes it into a message", async () => {
