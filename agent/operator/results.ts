@@ -139,6 +139,14 @@ const ENTRY = v.looseObject({
   total: v.nullable(v.number()),
 });
 
+const SERVER = v.looseObject({
+  address: TEXT,
+  givesAddresses: v.boolean(),
+  kept: v.boolean(),
+  since: v.exactOptional(TEXT),
+  last: v.exactOptional(TEXT),
+});
+
 const LEASE = v.looseObject({
   address: TEXT,
   network: TEXT,
@@ -212,6 +220,13 @@ const RESULTS: Readonly<Record<VerbName, v.GenericSchema>> = {
     more: COUNT,
   }),
   "leases.release": LEASE,
+  "servers.list": v.looseObject({
+    mode: TEXT,
+    conduct: TEXT,
+    why: TEXT,
+    servers: v.array(SERVER),
+  }),
+  "servers.forget": SERVER,
   "cache.list": v.looseObject({ assets: v.array(v.looseObject({ name: TEXT })) }),
   "cache.prefetch": NAMES,
   "cache.refresh": NAMES,
