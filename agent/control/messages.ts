@@ -101,6 +101,8 @@ export interface AgentStatus {
     readonly usedOctets: number;
     readonly limitOctets: number;
   };
+  /** Absent without a site. */
+  readonly dhcp?: DhcpStatus;
   readonly clock: { readonly time: string; readonly plausible: boolean };
   readonly startedAt: string;
   readonly residentOctets: number;
@@ -207,12 +209,18 @@ export interface ServerStatus {
   readonly last?: string;
 }
 
-/** What an agent does about addresses, and who else does. */
-export interface DhcpServers {
+/** What an agent does about addresses. */
+export interface DhcpStatus {
   /** As the site has it. */
   readonly mode: DhcpMode;
   /** What that comes to: `all` is reservations and pools, `proxy` only what to boot. */
   readonly conduct: Conduct;
+  /** Servers heard of late that give addresses. */
+  readonly otherServers: number;
+}
+
+/** The same with who the others are. */
+export interface DhcpServers extends Omit<DhcpStatus, "otherServers"> {
   /** A sentence. */
   readonly why: string;
   readonly servers: readonly ServerStatus[];

@@ -74,6 +74,7 @@ const STATUS = v.looseObject({
   ),
   booting: TEXTS,
   machines: COUNT,
+  dhcp: v.exactOptional(v.looseObject({ mode: TEXT, conduct: TEXT, otherServers: COUNT })),
   assets: v.exactOptional(
     v.looseObject({
       all: COUNT,

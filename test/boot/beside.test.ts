@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { JournalEntry } from "../../agent/log/journal.ts";
 import { DhcpWriter } from "../../protocols/dhcp/message.ts";
@@ -13,6 +16,7 @@ import { Octets } from "../../protocols/wire/octets.ts";
 import { AgentProcess, MAIN } from "../support/agent-process.ts";
 import { destination, fence, TARGETS } from "../support/asking.ts";
 import { BootSite, NET } from "../support/boot-site.ts";
+import { parseExposition } from "../support/exposition.ts";
 import { Namespace } from "../support/netns.ts";
 import { read } from "../support/questions.ts";
 import {
@@ -157,6 +161,14 @@ async function otherServer({ journal }: AgentProcess, to = ALL): Promise<Journal
   );
 }
 
+/** What the agent with this state folder answers on its socket. */
+async function asked(state: string, path: string): Promise<string> {
+  const socketPath = `${state}/agent.sock`;
+  const asks = get({ socketPath, path, headers: { accept: "application/json" } });
+  const [answer] = (await once(asks, "response")) as [IncomingMessage];
+  return await text(answer);
+}
+
 /** What `pilotlight servers WORDS --json` says on the agent's host. */
 function servers(state: string, ...words: readonly string[]): unknown {
   const args = [MAIN, "servers", ...words, "--state", state, "--json"];
@@ -246,6 +258,18 @@ describe("an agent beside another DHCP server", () => {
     await addressOffer();
     const none = inside.try(process.execPath, MAIN, "servers", "forget", "--state", state);
     expect([none.status, none.stderr]).toEqual([1, expect.stringContaining("E_NOT_FOUND")]);
+  });
+
+  it("is told of beside authoritative in the journal, the status and the metrics", async () => {
+    const state = tempDir();
+    const { decision } = await otherServer(await serve("authoritative", "--state", state));
+    expect(decision).toContain("gives addresses here as well");
+    const metrics = parseExposition(await asked(state, "/metrics"));
+    expect(metrics.get("pilotlight_dhcp_other_servers")?.samples[0]?.value).toBe(1);
+    expect(JSON.parse(await asked(state, "/v1/status"))).toMatchObject({
+      state: "degraded",
+      dhcp: { mode: "authoritative", conduct: "all", otherServers: 1 },
+    });
   });
 
   it("asks for it by itself, from a card that is nobody's, and hears an answer to that card alone", async () => {

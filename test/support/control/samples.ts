@@ -112,6 +112,7 @@ const STATUS: AgentStatus = {
     usedOctets: 5_000_000_000,
     limitOctets: 2 ** 40,
   },
+  dhcp: { mode: "auto", conduct: "proxy", otherServers: 1 },
   clock: { time: TIME, plausible: true },
   startedAt: TIME,
   residentOctets: 104_857_600,
