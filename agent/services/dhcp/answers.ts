@@ -11,6 +11,7 @@ import type { Subnet } from "../../site/site.ts";
 import type { ServiceContext } from "../context.ts";
 import type { FrameSender } from "../link-server.ts";
 import { emitNak, emitReply } from "./message.ts";
+import { menuOption } from "./pxe-menu.ts";
 import { type Destination, destinationOf, ReplySender } from "./reply-sender.ts";
 
 /** A request that is to be answered, and all that the journal needs of it; outlives the packet. */
@@ -70,10 +71,11 @@ export class Answers {
     }
     const { address: server, subnets } = context.planner.site.network;
     const nak = a.type === DhcpMessageType.Nak;
+    const vendor = menuOption(a.plan, a.family, context);
     const len = nak
       ? emitNak(server, a.decision, view, o, slab.octets, 0)
       : emitReply(
-          { ...a, server, hostname: a.plan.machine.hostname, proxy: false },
+          { ...a, server, hostname: a.plan.machine.hostname, proxy: false, vendor },
           view,
           o,
           slab.octets,
