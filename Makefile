@@ -80,9 +80,9 @@ fuzz: setup ## coverage-guided fuzzing of all codecs, for FUZZ_SECONDS
 	@node dist/test/fuzz/main.js --seconds "$$FUZZ_SECONDS" --target "$$TARGET"
 
 .PHONY: golden
-golden: setup ## write anew what the captures in test/golden decode to
-	GOLDEN=write $(BIN)/vitest run --project unit test/golden/golden.test.ts
-	git --no-pager diff --stat -- test/golden/captures
+golden: setup ## write anew what the captures in test/golden decode to, and what we would have answered
+	GOLDEN=write $(BIN)/vitest run --project unit test/golden/golden.test.ts test/golden/replay
+	git --no-pager diff --stat -- test/golden
 
 .PHONY: run
 run: setup ## an agent and simulated machines in private network namespaces

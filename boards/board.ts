@@ -64,7 +64,7 @@ export interface Budgets {
   readonly chunkCacheMiB: number;
   /** One chunk. A transfer holds at most two. */
   readonly chunkKiB: number;
-  /** Kernel memory for raw frames that wait for us: each takes 64 KiB of it, and it counts twice as ours. */
+  /** Kernel memory for raw frames that wait for us: each takes 2 KiB of it, and it counts twice as ours. */
   readonly linkBufferKiB: number;
   /** TFTP transfers at once. */
   readonly transfers: number;

@@ -12,7 +12,7 @@ export const GENERIC_ARM64: Board = {
     heapMiB: 96,
     chunkCacheMiB: 64,
     chunkKiB: 256,
-    linkBufferKiB: 8_192,
+    linkBufferKiB: 4_096,
     transfers: 64,
     tcpConnections: 64,
     journalEntries: 2_000,

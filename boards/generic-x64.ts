@@ -12,7 +12,7 @@ export const GENERIC_X64: Board = {
     heapMiB: 256,
     chunkCacheMiB: 256,
     chunkKiB: 256,
-    linkBufferKiB: 8_192,
+    linkBufferKiB: 4_096,
     transfers: 512,
     tcpConnections: 512,
     journalEntries: 20_000,

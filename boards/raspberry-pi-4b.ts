@@ -16,7 +16,7 @@ export const RASPBERRY_PI_4B: Board = {
     heapMiB: 192,
     chunkCacheMiB: 256,
     chunkKiB: 512,
-    linkBufferKiB: 8_192,
+    linkBufferKiB: 4_096,
     transfers: 256,
     tcpConnections: 256,
     journalEntries: 10_000,

@@ -16,7 +16,7 @@ export const RASPBERRY_PI_5: Board = {
     heapMiB: 192,
     chunkCacheMiB: 256,
     chunkKiB: 256,
-    linkBufferKiB: 8_192,
+    linkBufferKiB: 4_096,
     transfers: 512,
     tcpConnections: 512,
     journalEntries: 10_000,

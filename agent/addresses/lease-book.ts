@@ -84,7 +84,8 @@ export class LeaseBook {
     }
     const own = this.of(client);
     if (own && this.o.pool.has(own.address)) {
-      const why = own.endsS > nowS ? "its lease" : "what it had before";
+      const now = own.state === "bound" ? "its lease" : "what it was offered";
+      const why = own.endsS > nowS ? now : "what it had before";
       return { address: own.address, reserved: false, why };
     }
     const hinted = this.hinted(client, nowS);

@@ -185,14 +185,15 @@ function showJournal(
   log: Logger,
 ): void {
   if (!options.json) {
-    journal.follow((entry) => {
-      if (entry.outcome !== "progress" && log.isLevelEnabled("info")) {
-        host.stderr.write(`${timelineLine(entry)}\n`);
+    journal.follow((step) => {
+      if (step.outcome !== "progress" && log.isLevelEnabled("info")) {
+        host.stderr.write(`${timelineLine(step.entry())}\n`);
       }
     });
     return;
   }
-  journal.follow((entry) => {
+  journal.follow((step) => {
+    const entry = step.entry();
     host.stdout.write(`${JSON.stringify(entry)}\n`);
     // Not a machine's affair but the operator's: it belongs where the operator looks.
     const { protocol, outcome } = entry;

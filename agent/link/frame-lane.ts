@@ -2,15 +2,17 @@ import { createRequire } from "node:module";
 import { Octets } from "../../protocols/wire/octets.ts";
 import { AgentError } from "../errors.ts";
 
-/**
- * Kernel buffer for frames that wait for us, octets. libpcap gives every frame a slot of 64 KiB where the NIC may hand over
- * merged segments, so this is room for a burst of about 128: a rack that wakes after a power cut.
- */
+/** Kernel buffer for frames that wait for us, octets: room for about 512 of them. */
 const KERNEL_BUFFER: number = 8 * 1024 * 1024;
 /** Frames with up to two VLAN tags, and jumbo frames that a virtual link may carry. */
 const SLAB_LEN = 16_384;
 /** As many octets of a frame as libpcap hands over: merged segments, too. */
 export const WHOLE_FRAME_LEN = 65_535;
+/**
+ * Frames of a link with the usual MTU. With the kernel's header two of them fit into a page, which is what libpcap makes its
+ * ring of: a MiB holds some 500.
+ */
+export const LINK_FRAME_LEN = 1_900;
 
 /** Raw Ethernet frames of one interface. */
 export interface FrameLane {
@@ -57,11 +59,9 @@ interface Session {
 }
 
 const BINDING = "pcap/build/Release/pcap_binding.node";
-/** Octets of each frame that libpcap keeps: all of it. */
-const SNAP_LEN = 65_535;
 /** Beside each frame come seconds, microseconds, octets captured, octets on the wire: 4 octets each, of this host's order. */
 const HEADER_LEN = 16;
-const CAPTURED_LEN = 8;
+const LENGTHS_AT = 8;
 
 /** What `dispatch` says when it has closed the session. */
 const CLOSED = -2;
@@ -84,7 +84,8 @@ const CLOSING: Set<() => void> = new Set();
  * `filter` is a pcap filter expression. Throws E_CAPABILITY without CAP_NET_RAW, E_INTERFACE when there is no such device
  * or it is not Ethernet. `failed` is told why a frame could not be sent. `bufferLen`: octets of kernel memory for frames that
  * wait for us. `lost` is told when the interface went down or away: the lane is closed then, and another one may be opened
- * when the interface is back. `slabLen`: octets of the longest frame that is handed on; longer ones are dropped.
+ * when the interface is back. `slabLen`: octets of the longest frame that is handed on, for each of which the kernel's buffer has
+ * as much room; longer ones are dropped.
  *
  * A lane that was closed hears nothing, but its session keeps the process alive until a frame passes its filter: commands end
  * by `process.exit`.
@@ -103,16 +104,16 @@ export function openFrameLane(
   const rx = Buffer.alloc(slabLen);
   const tx = Buffer.alloc(slabLen);
   const header = Buffer.alloc(HEADER_LEN);
-  const captured = new Uint32Array(header.buffer, header.byteOffset + CAPTURED_LEN, 1);
+  const lengths = new Uint32Array(header.buffer, header.byteOffset + LENGTHS_AT, 2);
   const session = new PcapSession();
   SESSIONS.push(session);
   let handle: (len: number) => void = () => {};
   let open = true;
   let packets = 0;
   const packet = (): void => {
-    const [len = 0] = captured;
+    const [captured = 0, onWire = 0] = lengths;
     packets += 1;
-    if (open && len <= slabLen) handle(len);
+    if (open && onWire <= captured) handle(captured);
   };
   const dispatch = (): number => {
     const count = session.dispatch(rx, header);
@@ -131,7 +132,7 @@ export function openFrameLane(
   const args = ["", packet, false, 0, () => {}, true] as const;
   let linkType: string;
   try {
-    linkType = session.open_live(interfaceName, filter, bufferLen, SNAP_LEN, ...args);
+    linkType = session.open_live(interfaceName, filter, bufferLen, slabLen, ...args);
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
     if (/permi/i.test(text)) {

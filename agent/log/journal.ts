@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import { formatIpv4, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { printableCut } from "./printable.ts";
 
@@ -65,8 +66,49 @@ export interface JournalNote {
   readonly total?: number;
 }
 
+/**
+ * A step that somebody follows. Its entry is written out when it is asked for: most steps of a storm are never looked at, and
+ * its texts cost more than the rest of a DHCP answer.
+ */
+export class JournalStep {
+  private readonly note: JournalNote;
+  private readonly atMs: number;
+  private readonly since: string;
+  private written: JournalEntry | undefined;
+
+  /** `atMs`: since 1970. `since`: what is said of repeats. */
+  constructor(note: JournalNote, atMs: number, since: string) {
+    this.note = note;
+    this.atMs = atMs;
+    this.since = since;
+  }
+
+  get machine(): string | null {
+    return this.note.machine ?? null;
+  }
+
+  get mac(): string | null {
+    return this.note.mac ?? null;
+  }
+
+  get protocol(): JournalProtocol {
+    return this.note.protocol;
+  }
+
+  get outcome(): Outcome {
+    return this.note.outcome;
+  }
+
+  entry(): JournalEntry {
+    this.written ??= entryOf(this.note, this.atMs, this.since);
+    return this.written;
+  }
+}
+
 /** Longest text kept of anything that a peer chose, in characters. */
 const MAX_TEXT = 300;
+/** The same of what is not written out yet: one more, so that it shows that it was cut. */
+const MAX_NOTED = MAX_TEXT + 1;
 /** Strangers are remembered by what they asked, so that a flood of one question costs one line a minute. */
 const REPEAT_MS = 60_000;
 const MAX_REMEMBERED = 1_024;
@@ -74,6 +116,29 @@ const MAX_REMEMBERED = 1_024;
 const SPARE = 0.1;
 /** Entries about strangers a minute: whoever makes up a new address for each question costs no more than these. */
 const MAX_STRANGERS = 60;
+/** The same of addresses given to machines that only a rule lets in: this part of all entries that are kept. */
+const GUESTS_SHARE = 0.1;
+
+/** Counts what happens within a minute. */
+class MinuteLimit {
+  readonly most: number;
+  private sinceMs = 0;
+  private counted = 0;
+
+  constructor(most: number) {
+    this.most = most;
+  }
+
+  /** One more; how many there were in this minute, with it. */
+  count(nowMs: number): number {
+    if (nowMs - this.sinceMs >= REPEAT_MS) {
+      this.sinceMs = nowMs;
+      this.counted = 0;
+    }
+    this.counted += 1;
+    return this.counted;
+  }
+}
 
 /**
  * The boot journal: the last steps of all machines, in memory, bounded.
@@ -83,11 +148,13 @@ const MAX_STRANGERS = 60;
  * can push the machines of the site out of the journal.
  */
 export class Journal {
-  private readonly ring: JournalEntry[] = [];
-  private readonly listeners = new Set<(entry: JournalEntry) => void>();
-  private readonly silences = new Map<string, { sinceMs: number; repeats: number }>();
-  private strangersSinceMs = 0;
-  private strangers = 0;
+  private readonly ring: JournalStep[] = [];
+  private readonly listeners = new Set<(step: JournalStep) => void>();
+  private readonly silences = new LRUCache<string, { sinceMs: number; repeats: number }>({
+    max: MAX_REMEMBERED,
+  });
+  private readonly strangers = new MinuteLimit(MAX_STRANGERS);
+  private readonly guests: MinuteLimit;
   private readonly limit: number;
   private readonly spare: number;
   private readonly now: () => number;
@@ -96,6 +163,7 @@ export class Journal {
   constructor(limit: number, now: () => number) {
     this.limit = limit;
     this.spare = Math.ceil(limit * SPARE);
+    this.guests = new MinuteLimit(Math.ceil(limit * GUESTS_SHARE));
     this.now = now;
   }
 
@@ -104,65 +172,60 @@ export class Journal {
     const nowMs = this.now();
     const since = n.outcome === "silent" ? this.sinceLast(n, nowMs) : "";
     if (since === undefined) return;
-    if (n.outcome === "silent" && n.machine === undefined && !this.admitsStranger(nowMs)) return;
+    if (
+      n.outcome === "silent" &&
+      n.machine === undefined &&
+      !this.admits(this.strangers, "questions of strangers")
+    )
+      return;
     this.enter(n, nowMs, since);
+  }
+
+  /**
+   * Whether a step of a machine that only a rule lets in is to be noted; counts as having been. A storm of them would push out
+   * what the machines of the site did.
+   */
+  admitsGuest(): boolean {
+    return this.admits(this.guests, "steps of machines that a rule lets in");
   }
 
   /** The entries kept, oldest first. */
   entries(): readonly JournalEntry[] {
-    return this.ring.length > this.limit ? this.ring.slice(-this.limit) : this.ring;
+    return this.ring.slice(-this.limit).map((step) => step.entry());
   }
 
-  /** Calls `listener` for each entry from now on; returns what ends that. */
-  follow(listener: (entry: JournalEntry) => void): () => void {
+  /** Calls `listener` for each step from now on; returns what ends that. */
+  follow(listener: (step: JournalStep) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
   private enter(n: JournalNote, nowMs: number, since: string): void {
-    const entry: JournalEntry = {
-      time: new Date(nowMs).toISOString(),
-      machine: n.machine ?? null,
-      mac: n.mac ?? null,
-      address: n.address === undefined ? null : formatIpv4(n.address),
-      family: n.family ?? null,
-      protocol: n.protocol,
-      event: printableCut(n.event, MAX_TEXT),
-      decision: printableCut(n.decision + since, MAX_TEXT),
-      reply: n.reply === undefined ? null : printableCut(n.reply, MAX_TEXT),
-      outcome: n.outcome,
-      octets: n.octets ?? 0,
-      ms: Math.round((n.ms ?? 0) * 10) / 10,
-      file: n.file === undefined ? null : printableCut(n.file, MAX_TEXT),
-      total: n.total ?? null,
-    };
-    if (entry.outcome !== "progress") {
-      this.ring.push(entry);
+    const step = new JournalStep(bounded(n), nowMs, since);
+    if (n.outcome !== "progress") {
+      this.ring.push(step);
       // Many at a time: to move all others up for each new one would cost more than the rest of a DHCP answer.
       if (this.ring.length > this.limit + this.spare) {
         this.ring.splice(0, this.ring.length - this.limit);
       }
     }
-    for (const listener of this.listeners) listener(entry);
+    for (const listener of this.listeners) listener(step);
   }
 
-  /** Whether one more entry about strangers is due in this minute; the minute's last one says that the rest is left out. */
-  private admitsStranger(nowMs: number): boolean {
-    if (nowMs - this.strangersSinceMs >= REPEAT_MS) {
-      this.strangersSinceMs = nowMs;
-      this.strangers = 0;
-    }
-    this.strangers += 1;
-    if (this.strangers === MAX_STRANGERS) {
+  /** Whether one more entry is due in this minute; the minute's last one says that the rest is left out. */
+  private admits(limit: MinuteLimit, what: string): boolean {
+    const nowMs = this.now();
+    const count = limit.count(nowMs);
+    if (count === limit.most) {
       const rest: JournalNote = {
         protocol: "agent",
-        event: `${MAX_STRANGERS} questions of strangers within a minute`,
+        event: `${limit.most} ${what} within a minute`,
         decision: "further ones are not entered until it is over",
         outcome: "silent",
       };
       this.enter(rest, nowMs, "");
     }
-    return this.strangers < MAX_STRANGERS;
+    return count < limit.most;
   }
 
   /** What to say of the repeats since this silence was last entered; undefined when it is not due again yet. */
@@ -173,13 +236,41 @@ export class Journal {
       seen.repeats += 1;
       return undefined;
     }
-    this.silences.delete(key);
-    if (this.silences.size >= MAX_REMEMBERED) {
-      const oldest = this.silences.keys().next().value;
-      if (oldest !== undefined) this.silences.delete(oldest);
-    }
     this.silences.set(key, { sinceMs: nowMs, repeats: 0 });
     if (!seen || seen.repeats === 0) return "";
     return ` (${seen.repeats} more since ${new Date(seen.sinceMs).toISOString().slice(11, 19)})`;
   }
+}
+
+/** The same, but without texts that are longer than what is ever shown of them. */
+function bounded(n: JournalNote): JournalNote {
+  const texts = [n.event, n.decision, n.reply, n.file];
+  if (texts.every((text) => text === undefined || text.length <= MAX_NOTED)) return n;
+  const cut = (text: string): string => text.slice(0, MAX_NOTED);
+  return {
+    ...n,
+    event: cut(n.event),
+    decision: cut(n.decision),
+    ...(n.reply === undefined ? {} : { reply: cut(n.reply) }),
+    ...(n.file === undefined ? {} : { file: cut(n.file) }),
+  };
+}
+
+function entryOf(n: JournalNote, atMs: number, since: string): JournalEntry {
+  return {
+    time: new Date(atMs).toISOString(),
+    machine: n.machine ?? null,
+    mac: n.mac ?? null,
+    address: n.address === undefined ? null : formatIpv4(n.address),
+    family: n.family ?? null,
+    protocol: n.protocol,
+    event: printableCut(n.event, MAX_TEXT),
+    decision: printableCut(n.decision + since, MAX_TEXT),
+    reply: n.reply === undefined ? null : printableCut(n.reply, MAX_TEXT),
+    outcome: n.outcome,
+    octets: n.octets ?? 0,
+    ms: Math.round((n.ms ?? 0) * 10) / 10,
+    file: n.file === undefined ? null : printableCut(n.file, MAX_TEXT),
+    total: n.total ?? null,
+  };
 }

@@ -2,7 +2,7 @@ import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { MachineOverride } from "../control/messages.ts";
 import { AgentError } from "../errors.ts";
-import type { Journal, JournalEntry, JournalNote } from "../log/journal.ts";
+import type { Journal, JournalNote, JournalStep } from "../log/journal.ts";
 import type { Machine, Profile, Site, UnknownRule } from "../site/site.ts";
 import { suggest } from "../site/suggest.ts";
 import type { BootPlan, Export } from "./boot-plan.ts";
@@ -56,7 +56,7 @@ export class CurrentPlans implements Plans {
     this.planner = input.planner;
     this.records = new Map(input.records.read());
     this.boots = new Boots(input.now);
-    this.unfollow = input.journal.follow((entry) => this.follow(entry));
+    this.unfollow = input.journal.follow((step) => this.follow(step));
   }
 
   /** Rejects with E_STATE. */
@@ -299,7 +299,7 @@ export class CurrentPlans implements Plans {
     return done;
   }
 
-  private follow({ mac, protocol, outcome }: JournalEntry): void {
+  private follow({ mac, protocol, outcome }: JournalStep): void {
     if (mac === null || (protocol !== "tftp" && protocol !== "http")) return;
     if (outcome === "done") this.boots.loaded(mac);
     else if (outcome === "progress" || outcome === "failed") this.boots.heard(mac);

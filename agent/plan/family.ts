@@ -34,8 +34,8 @@ export interface Recognition {
   readonly pi?: RaspberryPi;
 }
 
-/** Option 93 of s390-ccw, which names no class. */
-const S390_BASIC = 31;
+/** Option 93 of firmware that names no class, and has it in its REQUEST only: SLOF, s390-ccw. */
+const CLASSLESS: ReadonlySet<number> = new Set([12, 31]);
 const ROOT_PATH = 17;
 const NIS_DOMAIN = 40;
 
@@ -64,7 +64,8 @@ export function recogniseDhcp(e: DhcpEvidence): Recognition {
       architectureFamily(e.architecture) ?? architectureFamily(architectureOfClass(vendor) ?? -1);
     if (family) return { family, why: `vendor class ${vendor}` };
   }
-  if (e.architecture === S390_BASIC) return { family: "s390", why: "architecture 31, s390" };
+  const classless = CLASSLESS.has(e.architecture) ? architectureFamily(e.architecture) : undefined;
+  if (classless) return { family: classless, why: `architecture ${e.architecture}, ${classless}` };
   if (e.bootp && !e.cookie) return { family: "slof", why: "BOOTP without a magic cookie" };
   // The kernel's ip= (net/ipv4/ipconfig.c) asks for a NIS domain beside the root path, and names no class.
   if (vendor === "" && e.asks(ROOT_PATH) && e.asks(NIS_DOMAIN)) {

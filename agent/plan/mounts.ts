@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { Export } from "./boot-plan.ts";
 
@@ -6,14 +7,10 @@ const MAX_MOUNTS = 8_192;
 
 /** Which root each machine mounted last. */
 export class Mounts {
-  private readonly byMac = new Map<MacText, Export>();
+  private readonly byMac = new LRUCache<MacText, Export>({ max: MAX_MOUNTS });
 
   set(mac: MacText, exported: Export): void {
-    this.byMac.delete(mac);
     this.byMac.set(mac, exported);
-    if (this.byMac.size <= MAX_MOUNTS) return;
-    const oldest = this.byMac.keys().next().value;
-    if (oldest !== undefined) this.byMac.delete(oldest);
   }
 
   get(mac: MacText): Export | undefined {
@@ -22,6 +19,6 @@ export class Mounts {
 
   /** Forgets the machines that are gone. */
   keepOnly(is: (mac: MacText) => boolean): void {
-    for (const mac of this.byMac.keys()) if (!is(mac)) this.byMac.delete(mac);
+    for (const mac of [...this.byMac.keys()]) if (!is(mac)) this.byMac.delete(mac);
   }
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import { type AssetWait, isWait, type Slot } from "../assets/slot.ts";
 import { AgentError } from "../errors.ts";
@@ -88,7 +89,7 @@ export class Needs {
   private readonly now: () => number;
   private readonly wantedMs = new Map<MacText, number>();
   private readonly lent = new Map<string, number>();
-  private readonly readMs = new Map<string, number>();
+  private readonly readMs = new LRUCache<string, number>({ max: MAX_READ });
 
   /** `now`: monotonic milliseconds. */
   constructor(now: () => number) {
@@ -130,20 +131,14 @@ export class Needs {
   touch(etag: string): void {
     const digest = DIGEST.exec(etag)?.[0];
     if (digest === undefined) return;
-    this.readMs.delete(digest);
     this.readMs.set(digest, this.now());
-    const oldest = this.readMs.size > MAX_READ ? this.readMs.keys().next().value : undefined;
-    if (oldest !== undefined) this.readMs.delete(oldest);
   }
 
   /** SHA-256 in hex of all that machines are reading, and of all that is served to these plans now. */
   digestsInUse(plans: Iterable<BootPlan>): ReadonlySet<string> {
     const digests = new Set(this.lent.keys());
     const sinceMs = this.now() - READING_MS;
-    for (const [digest, readMs] of this.readMs) {
-      if (readMs >= sinceMs) digests.add(digest);
-      else this.readMs.delete(digest);
-    }
+    for (const [digest, readMs] of this.readMs) if (readMs >= sinceMs) digests.add(digest);
     for (const plan of plans) {
       for (const slot of plan.needs) {
         const state = slot.current();

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { Family } from "../site/families.ts";
 import type { Machine } from "../site/site.ts";
@@ -31,7 +32,7 @@ interface Sighting {
  * holds until the machine starts anew, also over a change of the site. Bounded: the one heard longest ago is forgotten.
  */
 export class Sightings {
-  private readonly seen = new Map<MacText, Sighting>();
+  private readonly seen = new LRUCache<MacText, Sighting>({ max: MAX_SEEN });
   private readonly now: () => number;
 
   constructor(now: () => number) {
@@ -45,7 +46,7 @@ export class Sightings {
 
   /** The same for whoever only looks: it is no sign of life. */
   lastFamily(machine: Machine): Family | undefined {
-    const seen = this.seen.get(machine.mac);
+    const seen = this.seen.peek(machine.mac);
     return seen && this.now() - seen.lastMs <= FORGET_MS ? seen.family : undefined;
   }
 
@@ -108,10 +109,7 @@ export class Sightings {
   private fresh(machine: Machine): Sighting {
     const lastMs = this.now();
     const sighting: Sighting = { family: "unknown", lastMs, loadedMs: NEVER, pxeMs: NEVER };
-    this.seen.delete(machine.mac);
     this.seen.set(machine.mac, sighting);
-    const oldest = this.seen.size > MAX_SEEN ? this.seen.keys().next().value : undefined;
-    if (oldest !== undefined) this.seen.delete(oldest);
     return sighting;
   }
 

@@ -204,10 +204,13 @@ function accepts(p: Pending, who: "ours" | "recorded", m: ReplayMessage): boolea
 
 const DISCOVER = 1;
 const OFFER = 2;
+/** DECLINE and RELEASE: nobody answers them (RFC 2131 section 4.3). */
+const UNANSWERED: readonly unknown[] = [4, 7];
 
 function isDhcpAnswer(request: ReplayMessage, reply: ReplayMessage): boolean {
   const asked = fieldOf(request, "messageType");
   const type = fieldOf(reply, "messageType");
+  if (UNANSWERED.includes(asked)) return false;
   if (asked === undefined || type === undefined) return asked === type;
   return (asked === DISCOVER) === (type === OFFER);
 }

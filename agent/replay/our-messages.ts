@@ -36,12 +36,18 @@ export class OurMessages {
   private readonly dissector: Dissector;
   private readonly frame: CapturedFrame = new CapturedFrame();
   private readonly slab: Octets = Octets.alloc(SLAB_LEN);
+  private readonly sent: ((packet: CapturedFrame) => void) | undefined;
   private listening = false;
   private payload: Uint8Array | undefined;
 
-  /** `give` gets each reply as it is found. */
-  constructor(address: Ipv4, give: (message: ReplayMessage) => void) {
+  /** `give` gets each reply as it is found, `sent` each packet before that. */
+  constructor(
+    address: Ipv4,
+    give: (message: ReplayMessage) => void,
+    sent?: (packet: CapturedFrame) => void,
+  ) {
     this.address = address;
+    this.sent = sent;
     this.dissector = new Dissector(
       (m) => {
         if (this.listening) give(replayMessage(m, this.payload));
@@ -119,6 +125,7 @@ export class OurMessages {
     const { frame } = this;
     Object.assign(frame, { linkType, octets, at: 0, len, originalLen: len });
     this.payload = payload;
+    this.sent?.(frame);
     this.listening = true;
     this.dissector.frame(frame);
     this.listening = false;

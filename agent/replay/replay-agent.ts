@@ -66,7 +66,8 @@ export class ReplayAgent {
   }
 
   /** Starts the services; they answer when the promise resolves. */
-  static async start(site: Site, events: ReplayEvents): Promise<ReplayAgent> {
+  static async start(asWritten: Site, events: ReplayEvents): Promise<ReplayAgent> {
+    const site = withoutProbes(asWritten);
     const cache = new ChunkCache(CHUNK_LEN, CACHE_LEN);
     const store = await AssetStore.open(site.assets.values(), cache);
     for (const problem of store.problems()) events.problem(problem);
@@ -132,6 +133,13 @@ export class ReplayAgent {
   }
 }
 
+/** A capture's clients do not wait until we have asked by ARP whether an address of a pool is free, and nobody would answer. */
+function withoutProbes(site: Site): Site {
+  const [rack, ...others] = site.network.subnets;
+  const subnets = [{ ...rack, probe: false }, ...others] as const;
+  return { ...site, network: { ...site.network, subnets } };
+}
+
 /** Hands every step on and keeps none: of a replay, repeats are wanted too. */
 class HandedJournal extends Journal {
   private readonly give: (note: JournalNote) => void;
@@ -139,6 +147,11 @@ class HandedJournal extends Journal {
   constructor(give: (note: JournalNote) => void, now: () => number) {
     super(0, now);
     this.give = give;
+  }
+
+  /** A replay looks at each step, and there are no more than its capture has. */
+  override admitsGuest(): boolean {
+    return true;
   }
 
   override note(n: JournalNote): void {

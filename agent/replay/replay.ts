@@ -1,4 +1,4 @@
-import { BOOTREQUEST, DHCP_SERVER_PORT, DhcpOption } from "../../protocols/dhcp/options.ts";
+import { DHCP_SERVER_PORT, PXE_BOOT_SERVER_PORT } from "../../protocols/dhcp/options.ts";
 import { DhcpView } from "../../protocols/dhcp/packet.ts";
 import { IPV4_HEADER_LEN } from "../../protocols/ipv4/packet.ts";
 import { TFTP_PORT, TftpOpcode } from "../../protocols/tftp/packet.ts";
@@ -15,6 +15,7 @@ import type { JournalNote } from "../log/journal.ts";
 import type { Site } from "../site/site.ts";
 import { Comparison } from "./compare.ts";
 import { Conversations, httpFields } from "./conversations.ts";
+import { DhcpTranslation } from "./dhcp-translation.ts";
 import { type Exchange, Exchanges, type OpenExchange } from "./exchange.ts";
 import type { HttpMessage } from "./http-reader.ts";
 import { addressOf, fieldOf, type ReplayMessage, replayMessage } from "./message.ts";
@@ -41,6 +42,8 @@ export interface ReplayInput {
   readonly give: (exchange: Exchange) => void;
   /** Told what keeps our agent from serving something of the site. */
   readonly problem: (error: AgentError) => void;
+  /** Told each packet of ours as it would be on the wire, with the number and time of the frame that drew it. */
+  readonly sent?: (packet: CapturedFrame) => void;
 }
 
 /**
@@ -50,7 +53,7 @@ export interface ReplayInput {
  *           `-> our agent, if it is for the recorded server -> our replies -> the same dissector -^
  *
  * Of what clients send, this is changed so that our agent can stand in for the recorded server: transfer ports, ports of RPC
- * programs, file handles, and the server identifier (option 54) where the recorded server had another address.
+ * programs, file handles, and of DHCP the server identifier and the address that the recorded server gave.
  */
 export class Replay {
   /** Whether the recorded server said anything. */
@@ -58,7 +61,6 @@ export class Replay {
   /** Replies of other servers, by their address. */
   readonly others: Map<string, number> = new Map();
   private readonly agent: ReplayAgent;
-  private readonly address: Ipv4;
   private readonly broadcast: Ipv4;
   private readonly servers: ReadonlySet<Ipv4>;
   private readonly routing: Routing;
@@ -66,6 +68,7 @@ export class Replay {
   private readonly dhcp: DhcpView = new DhcpView();
   private readonly transfers: Transfers = new Transfers();
   private readonly nfs: NfsTranslation = new NfsTranslation();
+  private readonly leases: DhcpTranslation;
   private readonly comparison: Comparison;
   private readonly exchanges: Exchanges;
   private readonly conversations: Conversations;
@@ -87,10 +90,10 @@ export class Replay {
     const { network } = input.site;
     const { nfs } = this;
     this.agent = agent;
-    this.address = network.address;
     this.broadcast = network.broadcast;
     this.servers = new Set(input.servers);
     this.routing = new Routing(input.servers, network.broadcast);
+    this.leases = new DhcpTranslation(network.address, this.servers);
     this.comparison = new Comparison(network.address, input.servers, formatMac(agent.mac), nfs);
     this.exchanges = new Exchanges(
       this.comparison,
@@ -98,7 +101,7 @@ export class Replay {
       (request, answered) => reasonFor(request, answered, agent, nfs),
       input.give,
     );
-    this.ours = new OurMessages(network.address, (m) => this.takeOurs(m));
+    this.ours = new OurMessages(network.address, (m) => this.takeOurs(m), input.sent);
     this.dissector = new Dissector(
       (m) => {
         const { octets, at, len, kind } = this.packet;
@@ -178,6 +181,7 @@ export class Replay {
       this.open.push(exchanges.request(m, keyOf(m, true), nowMs));
     } else if (part === "recorded") {
       this.serverSpoke = true;
+      this.leases.learn("recorded", m);
       if (m.protocol === "rarp") this.comparison.serverMacs.add(String(fieldOf(m, "sha")));
       exchanges.reply("recorded", m, keyOf(m, false), nowMs);
     } else if (part === "foreign") {
@@ -225,7 +229,7 @@ export class Replay {
         o.dv.setUint16(at + HEADER_CHECKSUM, foldChecksum(sum16(o, at, IPV4_HEADER_LEN, 0)));
       }
       const offset = IPV4_HEADER_LEN + UDP_HEADER_LEN;
-      this.patchDhcp(o, at + offset, packet.packet.length - offset);
+      this.leases.translate(o, at + offset, packet.packet.length - offset);
     });
   }
 
@@ -264,7 +268,9 @@ export class Replay {
     else if (this.asksTftp) port = await this.transferPort(client, copy, src, srcPort);
     else {
       this.nfs.translate(copy, 0, len);
-      if (dstPort === DHCP_SERVER_PORT) this.patchDhcp(copy, 0, len);
+      if (dstPort === DHCP_SERVER_PORT || dstPort === PXE_BOOT_SERVER_PORT) {
+        this.leases.translate(copy, 0, len);
+      }
       port = this.ownPort(dstPort);
     }
     if (port === undefined) {
@@ -319,21 +325,13 @@ export class Replay {
     return transfer.port;
   }
 
-  /** Our agent would take a REQUEST that names the recorded server for one to somebody else. */
-  private patchDhcp(o: Octets, at: number, len: number): void {
-    const { dhcp } = this;
-    if (dhcp.reset(o, at, len) !== Status.Ok || dhcp.op !== BOOTREQUEST) return;
-    const idAt = dhcp.optionAt(DhcpOption.ServerIdentifier);
-    if (idAt < 0 || dhcp.optionLen(DhcpOption.ServerIdentifier) !== 4) return;
-    if (this.servers.has(o.dv.getInt32(idAt))) o.dv.setInt32(idAt, this.address);
-  }
-
   private takeDatagram(sent: SentDatagram): void {
     if (sent.transfer) this.transfers.sent(sent);
     if (!this.filling) this.ours.datagram(sent);
   }
 
   private takeOurs(m: ReplayMessage): void {
+    this.leases.learn("ours", m);
     this.exchanges.reply("ours", m, keyOf(m, false), this.nowMs);
   }
 

@@ -16,10 +16,18 @@ import { firstWait, neededFirst } from "../plan/needs.ts";
 import { patienceOf } from "../plan/patience.ts";
 import { ruleWords } from "../plan/unknown-rules.ts";
 import type { Family } from "../site/families.ts";
+import { CardLimits } from "./card-limits.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "./context.ts";
+import { fits } from "./dhcp/deeds.ts";
 import { type Conduct, conductOf } from "./dhcp/mode.ts";
 import { HeldQuestions, heldBecause, heldFor } from "./hold.ts";
 import type { FrameSender } from "./link-server.ts";
+import type { RateLimit } from "./rate-limit.ts";
+
+/** What all cards that the site does not name may ask together: hundreds of workstations that wake at once. */
+const STRANGERS = { burst: 500, perSecond: 200 } as const;
+/** Guests whose plans are being made at a time; whoever comes meanwhile asks again. */
+const MAX_ADMITTING = 64;
 
 /**
  * Answers "who am I?" (RFC 903) for the machines of the site.
@@ -36,6 +44,8 @@ export class RarpService {
   private readonly view = new ArpView();
   private readonly held: HeldQuestions;
   private readonly conduct: () => Conduct;
+  private readonly limits: CardLimits;
+  private readonly strangers: RateLimit;
   /** Guests whose plans are being made. */
   private readonly admitting = new Set<MacText>();
 
@@ -49,6 +59,8 @@ export class RarpService {
     this.sender = sender;
     this.conduct = conduct;
     this.held = new HeldQuestions(context.clock);
+    this.limits = new CardLimits(context);
+    this.strangers = this.limits.strangers(STRANGERS);
   }
 
   /** Forgets who is being held. */
@@ -70,16 +82,19 @@ export class RarpService {
       this.silent(mac, "asks on behalf of another hardware address, which no PROM does");
       return;
     }
-    const known = context.planner.byMac(mac);
-    if (!known) {
-      this.admit(mac, view.tpa);
+    if (!this.limits.admits(mac, this.strangers)) {
+      context.counters.add("rarp", "too-many");
       return;
     }
-    this.ask(known, view.tpa);
+    const { planner } = context;
+    const known = planner.byMac(mac);
+    if (known && planner.site.machineByMac.has(mac)) {
+      this.ask(known, view.tpa, "its address in the site");
+    } else this.admit(mac, view.tpa, known);
   }
 
-  /** `tpa`: the target address of the question, by which U-Boot is known. */
-  private ask(known: BootPlan, tpa: number): void {
+  /** `tpa`: the target address of the question, by which U-Boot is known. `address`: the words for why it has its address. */
+  private ask(known: BootPlan, tpa: number, address: string): void {
     const { context } = this;
     const { mac } = known.machine;
     const held = heldBack(known, context);
@@ -89,14 +104,18 @@ export class RarpService {
       return;
     }
     const plan = context.planner.asks(known, { by: "rarp" });
-    const { family, why } = context.sightings.rarp(plan.machine);
+    const { family, why: asks } = context.sightings.rarp(plan.machine);
+    const why = `${address}; ${asks}`;
     signOfLife(plan, context);
     if (tpa !== IPV4_BROADCAST && this.hold(plan, family, why)) return;
     this.answer(plan, `${why}${heldFor(this.held.drop(mac))}`);
   }
 
-  /** Lets a machine in that the site does not name, if a rule gives it something that it can boot by RARP. */
-  private admit(mac: MacText, tpa: number): void {
+  /**
+   * Lets a machine in that the site does not name, if a rule gives it something that it can boot by RARP. Its address is asked of
+   * the book each time: what a plan says of it may have been offered only, be over, or come from another server.
+   */
+  private admit(mac: MacText, tpa: number, known: BootPlan | undefined): void {
     const { planner, addresses, journal } = this.context;
     const nothing = { architectures: [], vendorClass: "", uuid: "", serial: "", circuitId: "" };
     const shown = { ...nothing, mac, family: "openfirmware", relay: 0 } as const;
@@ -112,7 +131,7 @@ export class RarpService {
       );
       return;
     }
-    if (this.admitting.has(mac)) return;
+    if (this.admitting.has(mac) || this.admitting.size >= MAX_ADMITTING) return;
     const [rack] = planner.site.network.subnets;
     const client = addresses.client(rack, mac);
     const { address, why } = addresses.choose(rack, client, 0);
@@ -121,12 +140,20 @@ export class RarpService {
       return;
     }
     this.admitting.add(mac);
+    const words = `${why}, for ever: RARP has no leases; ${ruleWords(rule)}`;
     addresses.offer(rack, client, address);
-    planner
-      .admit(shown, rule, address)
+    const planned = fits(known, rule, address)
+      ? Promise.resolve(known)
+      : planner.admit(shown, rule, address);
+    planned
       // RARP knows of no leases (RFC 903): the address is its own for ever, as by BOOTP.
-      .then((plan) => addresses.bind(rack, client, address, FOREVER, "").then(() => plan))
-      .then((plan) => this.ask(plan, tpa))
+      .then(async (plan) => {
+        const lease = addresses.isKnown(rack, client, address) && addresses.at(address);
+        if (!lease || addresses.leftS(lease) !== FOREVER) {
+          await addresses.bind(rack, client, address, FOREVER, "");
+        }
+        this.ask(plan, tpa, words);
+      })
       .catch((error: unknown) => {
         const decision = `it cannot be let in: ${error instanceof Error ? error.message : error}`;
         journal.note({
@@ -179,7 +206,7 @@ export class RarpService {
           ...whoIs(plan, context),
           protocol: "rarp",
           event,
-          decision: `its address in the site; ${why}`,
+          decision: why,
           reply: `you are ${formatIpv4(plan.address)}, I am ${formatIpv4(plan.server)}`,
           outcome: "answered",
           octets: ARP_LEN,

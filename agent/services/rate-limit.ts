@@ -1,3 +1,5 @@
+import { LRUCache } from "lru-cache";
+
 /** How often something may happen. */
 export interface Rate {
   /** At once, after a rest. */
@@ -15,15 +17,14 @@ interface Bucket {
  * forgotten, which gives it a new start and costs nobody else anything.
  */
 export class RateLimit {
-  private readonly buckets = new Map<string, Bucket>();
+  private readonly buckets: LRUCache<string, Bucket>;
   private readonly rate: Rate;
-  private readonly maxKeys: number;
   private readonly now: () => number;
 
   /** `now`: monotonic milliseconds. */
   constructor(rate: Rate, maxKeys: number, now: () => number) {
     this.rate = rate;
-    this.maxKeys = maxKeys;
+    this.buckets = new LRUCache({ max: maxKeys });
     this.now = now;
   }
 
@@ -41,13 +42,8 @@ export class RateLimit {
 
   private bucketOf(key: string, nowMs: number): Bucket {
     const known = this.buckets.get(key);
-    // Whoever was seen last stands at the end.
-    if (known) this.buckets.delete(key);
-    else if (this.buckets.size >= this.maxKeys) {
-      const oldest = this.buckets.keys().next().value;
-      if (oldest !== undefined) this.buckets.delete(oldest);
-    }
-    const bucket = known ?? { tokens: this.rate.burst, lastMs: nowMs };
+    if (known) return known;
+    const bucket = { tokens: this.rate.burst, lastMs: nowMs };
     this.buckets.set(key, bucket);
     return bucket;
   }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import type { Budgets } from "../../boards/board.ts";
 import { AgentError } from "../errors.ts";
-import { openFrameLane } from "../link/frame-lane.ts";
+import { LINK_FRAME_LEN, openFrameLane } from "../link/frame-lane.ts";
 import { findInterface, type RackInterface } from "../link/interfaces.ts";
 import { LastingLane } from "../link/lasting-lane.ts";
 import { Neighbours } from "../link/neighbours.ts";
@@ -129,7 +129,7 @@ export class RackNetwork {
       const failed = (text: string): void => log.warn(`not sent: ${text}`);
       const len = budgets.linkBufferKiB * KIB;
       this.lane = new LastingLane(
-        (lost) => openFrameLane(rack.name, linkFilter(rack.mac), failed, len, lost),
+        (lost) => openFrameLane(rack.name, linkFilter(rack.mac), failed, len, lost, LINK_FRAME_LEN),
         input.lost,
       );
       return this.lane;

@@ -1,17 +1,16 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { decodeCommand } from "../../agent/cli/decode.ts";
 import type { CommandHost } from "../../agent/cli/host.ts";
-import { decodeToText, textDifference } from "../support/pcap-text.ts";
+import { decodeToText } from "../support/pcap-text.ts";
 import { CAPTURES, captureNames, capturePath, textPath } from "./captures.ts";
+import { expectGolden } from "./golden-text.ts";
 import { REASONS } from "./reasons.ts";
 
 // What real clients sent and were told, beside what we make of it. `make golden` writes the texts anew.
 
-const { GOLDEN } = process.env;
-const WRITES = GOLDEN === "write";
 const MAX_FILE_LEN = 60_000;
 const MAX_LEN = 1_500_000;
 const names = captureNames();
@@ -19,7 +18,6 @@ const names = captureNames();
 describe("what we decode of real clients", () => {
   it.each(names)("%s", async (name) => {
     const { text, frames, messages } = await decodeToText(capturePath(name));
-    if (WRITES) writeFileSync(textPath(name), text);
     expect(new Set(messages.map((m) => m.frame)).size, "a message for every frame").toBe(frames);
     const unwell = messages
       .filter((m) => m.status !== "ok")
@@ -28,7 +26,7 @@ describe("what we decode of real clients", () => {
     expect(unwell, "statuses of messages, against reasons.ts").toEqual(
       explained.map(({ frame, status }) => ({ frame, status })),
     );
-    expectSameText(name, text);
+    expectGolden(textPath(name), text, `${name} decodes to`);
   });
 });
 
@@ -69,16 +67,4 @@ async function collect(stream: PassThrough): Promise<string> {
   let text = "";
   for await (const piece of stream) text += String(piece);
   return text;
-}
-
-/** Fails with the frames that differ, and with how to accept them. */
-function expectSameText(name: string, text: string): void {
-  const file = textPath(name);
-  const expected = existsSync(file) ? readFileSync(file, "utf8") : "";
-  const difference = textDifference(expected, text);
-  if (difference === undefined) return;
-  expect.fail(
-    `${name} decodes to something else than ${basename(file)} says:\n${difference}` +
-      "If the new text (+) is right, type `make golden`, look through `git diff`, and commit it.",
-  );
 }

@@ -1,8 +1,9 @@
+import { statSync } from "node:fs";
 import { describe } from "vitest";
 import { startAgent } from "./support/agent.ts";
 import { runGuest } from "./support/guest.ts";
-import { INITRAMFS, IPXE_EFI, KERNEL_X86_64 } from "./support/products.ts";
-import { uefiPc } from "./support/qemu.ts";
+import { HELLO_ARM64, INITRAMFS, IPXE_EFI, KERNEL_X86_64 } from "./support/products.ts";
+import { uefiArm64, uefiPc } from "./support/qemu.ts";
 import { realTest } from "./support/real-test.ts";
 
 const MAC = "52:54:00:aa:00:07";
@@ -23,6 +24,20 @@ machines:
   pc2: { mac: "${MAC}", ip: 192.168.77.27, profile: pc }
 `;
 
+const ARM64_MAC = "52:54:00:aa:00:0a";
+const ARM64_SITE = `
+site: lab
+network: { interface: srv0, address: 192.168.77.1/24, dhcp: authoritative }
+assets:
+  hello: { file: ${HELLO_ARM64} }
+profiles:
+  server:
+    files: { hello.efi: hello }
+    boot: hello.efi
+machines:
+  arm1: { mac: "${ARM64_MAC}", ip: 192.168.77.30, profile: server }
+`;
+
 describe("UEFI", () => {
   for (const method of ["pxe", "http"] as const) {
     realTest(`OVMF, ${method} to iPXE, then an HTTP script with kernel and initrd`, async (lab) => {
@@ -35,4 +50,14 @@ describe("UEFI", () => {
       console.shows("LAB-DONE");
     });
   }
+
+  realTest("AAVMF, a UEFI program for arm64 by HTTP", async (lab) => {
+    await startAgent(lab, ARM64_SITE);
+    const command = uefiArm64(lab, ARM64_MAC);
+    const until = /^Boot device: .*\/Uri\(http:\/\/192\.168\.77\.1\/hello\.efi\)/m;
+    const console = await runGuest(lab, { command, until, timeoutMs: 120_000 });
+    console.shows("Station IP address is 192.168.77.30");
+    console.shows("Hello, world!");
+    console.shows(`File Size: ${statSync(HELLO_ARM64).size} Bytes`);
+  });
 });

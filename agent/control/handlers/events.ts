@@ -43,9 +43,9 @@ async function* follow(
   };
   cancel = clock.after(ALIVE_MS, beat);
   const ends = [
-    journal.follow((entry) => {
-      if (machine === undefined || entry.machine === machine)
-        queue.push({ type: "journal", entry });
+    journal.follow((step) => {
+      if (machine !== undefined && step.machine !== machine) return;
+      queue.push({ type: "journal", entry: step.entry() });
     }),
     news.follow((event) => queue.push(event)),
     () => cancel(),

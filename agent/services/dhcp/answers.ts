@@ -1,34 +1,24 @@
 import { DhcpMessageType, messageTypeName } from "../../../protocols/dhcp/options.ts";
 import type { DhcpView } from "../../../protocols/dhcp/packet.ts";
-import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
+import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { Octets } from "../../../protocols/wire/octets.ts";
-import type { TxPool, UdpPort } from "../../link/datagram.ts";
+import type { TxPool, TxSlab, UdpPort } from "../../link/datagram.ts";
 import type { JournalProtocol } from "../../log/journal.ts";
-import type { BootPlan, Offer } from "../../plan/boot-plan.ts";
-import type { RaspberryPi } from "../../plan/raspberry-pi.ts";
-import type { Family } from "../../site/families.ts";
-import type { Subnet } from "../../site/site.ts";
+import type { BootPlan } from "../../plan/boot-plan.ts";
 import type { ServiceContext } from "../context.ts";
 import type { FrameSender } from "../link-server.ts";
-import { emitNak, emitReply } from "./message.ts";
-import { menuOption } from "./pxe-menu.ts";
+import { emitNak, emitReply, type ReplyContent } from "./message.ts";
 import { type Destination, destinationOf, ReplySender } from "./reply-sender.ts";
 
 /** A request that is to be answered, and all that the journal needs of it; outlives the packet. */
 export interface Answered {
   readonly plan: BootPlan;
-  readonly family: Family;
-  readonly pi: RaspberryPi | undefined;
-  readonly offer: Offer;
-  /** Option 53; 0 for BOOTP. */
-  readonly type: number;
-  readonly subnet: Subnet;
-  /** 0: none is given. */
-  readonly address: Ipv4;
-  readonly lengthS: number;
-  readonly rapid: boolean;
+  /** Only a rule lets it in. */
+  readonly guest: boolean;
+  readonly reply: ReplyContent;
   readonly event: string;
-  readonly decision: string;
+  /** Put together when it is noted, or told with a NAK. */
+  readonly decision: () => string;
   readonly protocol: JournalProtocol;
   /** How long the reply is kept back. */
   readonly delayMs: number;
@@ -70,50 +60,58 @@ export class Answers {
       return;
     }
     const { address: server, subnets } = context.planner.site.network;
-    const nak = a.type === DhcpMessageType.Nak;
-    const vendor = menuOption(a.plan, a.family, context);
+    const { reply } = a;
+    const nak = reply.type === DhcpMessageType.Nak;
     const len = nak
-      ? emitNak(server, a.decision, view, o, slab.octets, 0)
-      : emitReply(
-          { ...a, server, hostname: a.plan.machine.hostname, proxy: false, vendor },
-          view,
-          o,
-          slab.octets,
-          0,
-        );
+      ? emitNak(server, a.decision(), view, o, slab.octets, 0)
+      : emitReply(reply, view, o, slab.octets, 0);
     const { macOctets: mac } = a.plan.machine;
-    const onLink = a.subnet === subnets[0];
-    const aim = { nak, mac, address: a.address, onLink, srcPort: a.srcPort };
+    const onLink = reply.subnet === subnets[0];
+    const aim = { nak, mac, address: reply.address, onLink, srcPort: a.srcPort };
     const to = destinationOf(view, aim);
-    const settled = a.type === DhcpMessageType.Ack || a.type === 0;
-    const reach = settled && a.reachable && to.lane === "link" && a.address !== 0;
-    const finish = (): void => {
-      this.replies.send(to, slab, len, server);
-      this.note(a, len, context.clock.now() - arrivedMs);
-    };
-    if (!a.ready && !reach && a.delayMs === 0) {
-      // What can be told at once is told in this turn.
-      try {
-        finish();
-      } catch (error) {
-        this.failed(a, error);
-      } finally {
-        pool.release(slab);
-      }
-      return;
-    }
-    this.whenReady(a, reach ? to : undefined)
-      .then(finish)
-      .catch((error: unknown) => this.failed(a, error))
-      .finally(() => pool.release(slab));
+    const settled = reply.type === DhcpMessageType.Ack || reply.type === 0;
+    const reach = settled && a.reachable && to.lane === "link" && reply.address !== 0;
+    const waits = a.ready !== undefined || reach || a.delayMs > 0;
+    // What can be told at once is told in this turn.
+    if (!waits) this.finish(a, to, slab, len, arrivedMs);
+    else void this.finishWhenReady(a, to, slab, len, arrivedMs, reach);
   }
 
-  private async whenReady(a: Answered, to: Destination | undefined): Promise<void> {
-    await a.ready;
-    if (to) await this.sender.prepareNeighbour(a.address, a.plan.machine.macOctets);
-    if (a.delayMs === 0) return;
-    await new Promise<void>((resolve) => {
-      this.context.clock.after(a.delayMs, resolve);
+  private async finishWhenReady(
+    a: Answered,
+    to: Destination,
+    slab: TxSlab,
+    len: number,
+    arrivedMs: number,
+    reach: boolean,
+  ): Promise<void> {
+    try {
+      await a.ready;
+      if (reach) await this.sender.prepareNeighbour(a.reply.address, a.plan.machine.macOctets);
+      if (a.delayMs > 0) await this.delay(a.delayMs);
+    } catch (error) {
+      this.pool.release(slab);
+      this.failed(a, error);
+      return;
+    }
+    this.finish(a, to, slab, len, arrivedMs);
+  }
+
+  /** Sends it, and gives the slab back. */
+  private finish(a: Answered, to: Destination, slab: TxSlab, len: number, arrivedMs: number): void {
+    try {
+      this.replies.send(to, slab, len, this.context.planner.site.network.address);
+      this.note(a, len, this.context.clock.now() - arrivedMs);
+    } catch (error) {
+      this.failed(a, error);
+    } finally {
+      this.pool.release(slab);
+    }
+  }
+
+  private delay(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.context.clock.after(ms, resolve);
     });
   }
 
@@ -126,15 +124,17 @@ export class Answers {
   }
 
   private note(a: Answered, octets: number, ms: number): void {
-    const { offer, type, address } = a;
+    const { journal } = this.context;
+    if (a.guest && !journal.admitsGuest()) return;
+    const { offer, type, address } = a.reply;
     const nak = type === DhcpMessageType.Nak;
     const given = nak || address === 0 ? "" : formatIpv4(address);
     const words = [`${messageTypeName(type)} ${given}`.trim()];
     if (!nak && offer.bootFile !== undefined) words.push(`boot ${offer.bootFile}`);
     if (!nak && offer.rootPath !== undefined) words.push(`root ${offer.rootPath}`);
-    this.context.journal.note({
+    journal.note({
       ...whose(a),
-      decision: a.decision,
+      decision: a.decision(),
       reply: words.join(", "),
       outcome: nak ? "refused" : "answered",
       octets,
@@ -143,7 +143,8 @@ export class Answers {
   }
 }
 
-function whose({ plan, family, protocol, event }: Answered) {
+function whose({ plan, reply, protocol, event }: Answered) {
   const { name: machine, mac } = plan.machine;
+  const { family } = reply;
   return { machine, mac, address: plan.address, family, protocol, event } as const;
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import {
   ARP_LEN,
   ARP_REPLY,
@@ -51,7 +52,7 @@ export class ArpProber {
   private readonly counters: StatusCounters;
   private readonly view = new ArpView();
   private readonly probes = new Map<Ipv4, Probe>();
-  private readonly quietMs = new Map<Ipv4, number>();
+  private readonly quietMs = new LRUCache<Ipv4, number>({ max: MAX_REMEMBERED });
 
   constructor(sender: FrameSender, clock: Clock, counters: StatusCounters) {
     this.sender = sender;
@@ -106,16 +107,8 @@ export class ArpProber {
     if (!probe) return;
     this.probes.delete(address);
     for (const cancel of probe.cancels) cancel();
-    if (who === undefined) this.remember(address);
+    if (who === undefined) this.quietMs.set(address, this.clock.now());
     for (const end of probe.ends) end(who);
-  }
-
-  private remember(address: Ipv4): void {
-    this.quietMs.delete(address);
-    this.quietMs.set(address, this.clock.now());
-    if (this.quietMs.size <= MAX_REMEMBERED) return;
-    const oldest = this.quietMs.keys().next().value;
-    if (oldest !== undefined) this.quietMs.delete(oldest);
   }
 
   private ask(address: Ipv4): void {

@@ -8,7 +8,7 @@ export function fits(
   known: BootPlan | undefined,
   rule: UnknownRule,
   address: number | undefined,
-): boolean {
+): known is BootPlan {
   return (
     known !== undefined &&
     known.machine.profile === rule.profile &&
@@ -41,4 +41,9 @@ export function replyType(messageType: number, { deed }: AddressDecision): numbe
 /** Whether a message begins an exchange: BOOTP, or DISCOVER. */
 export function isFirst(messageType: number): boolean {
   return messageType === 0 || messageType === DhcpMessageType.Discover;
+}
+
+/** Whether a message wants an address, as each does that a boot needs: BOOTP, DISCOVER, REQUEST. */
+export function wantsAddress(messageType: number): boolean {
+  return isFirst(messageType) || messageType === DhcpMessageType.Request;
 }

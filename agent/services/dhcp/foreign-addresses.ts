@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../../protocols/wire/mac-address.ts";
 
@@ -9,19 +10,20 @@ const MAX_CARDS = 4_096;
  * requests and confirmations that pass by on the link, and from what comes to port 4011. Bounded.
  */
 export class ForeignAddresses {
-  private readonly addressOf = new Map<MacText, Ipv4>();
+  private readonly addressOf = new LRUCache<MacText, Ipv4>({
+    max: MAX_CARDS,
+    dispose: (address) => this.macs.delete(address),
+  });
   private readonly macs = new Map<Ipv4, MacText>();
 
   /** A card has an address, or asks for it. */
   learn(mac: MacText, address: Ipv4): void {
     if (address === 0) return;
-    this.forget(mac);
+    this.addressOf.delete(mac);
     const before = this.macs.get(address);
-    if (before !== undefined) this.forget(before);
+    if (before !== undefined) this.addressOf.delete(before);
     this.addressOf.set(mac, address);
     this.macs.set(address, mac);
-    const oldest = this.addressOf.size > MAX_CARDS ? this.addressOf.keys().next().value : undefined;
-    if (oldest !== undefined) this.forget(oldest);
   }
 
   /** Whose address it is. */
@@ -31,18 +33,11 @@ export class ForeignAddresses {
 
   /** The address of a card. */
   at(mac: MacText): Ipv4 | undefined {
-    return this.addressOf.get(mac);
+    return this.addressOf.peek(mac);
   }
 
   clear(): void {
     this.addressOf.clear();
     this.macs.clear();
-  }
-
-  private forget(mac: MacText): void {
-    const address = this.addressOf.get(mac);
-    if (address === undefined) return;
-    this.addressOf.delete(mac);
-    this.macs.delete(address);
   }
 }

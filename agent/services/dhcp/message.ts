@@ -67,7 +67,8 @@ export function emitReply(
   at: number,
 ): number {
   const { offer } = r;
-  const boots = offer.bootFile !== undefined || offer.rootPath !== undefined;
+  // BOOTP has nothing else that says who answers (RFC 951 section 3); in DHCP it stands for something to boot.
+  const named = r.type === 0 || offer.bootFile !== undefined || offer.rootPath !== undefined;
   const inHeader = offer.bootFile !== undefined && offer.bootFile.length < FILE_LEN;
   writer.begin(
     {
@@ -78,7 +79,7 @@ export function emitReply(
       flags: request.flags,
       ciaddr: r.type === DhcpMessageType.Ack ? request.ciaddr : 0,
       yiaddr: r.address,
-      siaddr: boots ? r.server : 0,
+      siaddr: named ? r.server : 0,
       giaddr: request.giaddr,
       chaddr: { o: from, at: request.chaddrAt },
       ...(inHeader && offer.bootFile !== undefined ? { file: offer.bootFile } : {}),

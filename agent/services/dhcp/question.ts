@@ -113,5 +113,5 @@ function circuitOf(v: DhcpView): string {
 /** A copy of an option's octets; empty when it is not there, or longer than anybody needs. */
 function copyOf(code: number, v: DhcpView): Uint8Array {
   const len = v.optionJoined(code, joined);
-  return len <= 0 || len > MAX_KEPT ? NO_OCTETS : Uint8Array.from(joined.u8.subarray(0, len));
+  return len <= 0 || len > MAX_KEPT ? NO_OCTETS : new Uint8Array(joined.u8.subarray(0, len));
 }

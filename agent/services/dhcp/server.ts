@@ -1,29 +1,32 @@
+import { LRUCache } from "lru-cache";
 import { BOOTREQUEST, DHCP_SERVER_PORT, DhcpMessageType } from "../../../protocols/dhcp/options.ts";
 import { DhcpView } from "../../../protocols/dhcp/packet.ts";
 import type { UdpView } from "../../../protocols/udp/datagram.ts";
 import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
 import { MAC_LEN, type MacText, macText } from "../../../protocols/wire/mac-address.ts";
-import { Octets } from "../../../protocols/wire/octets.ts";
+import type { Octets } from "../../../protocols/wire/octets.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
 import { TxPool, type UdpPort, type UdpPorts } from "../../link/datagram.ts";
 import type { BootPlan } from "../../plan/boot-plan.ts";
 import { type Recognition, recogniseDhcp } from "../../plan/family.ts";
-import { addressOnly } from "../../plan/guests.ts";
+import { AddressOnly } from "../../plan/guests.ts";
 import { firstWait, neededFirst } from "../../plan/needs.ts";
 import { patienceOf } from "../../plan/patience.ts";
 import { ruleWords, type UnknownEvidence } from "../../plan/unknown-rules.ts";
 import type { Family } from "../../site/families.ts";
 import type { Subnet, UnknownRule } from "../../site/site.ts";
+import { CardLimits } from "../card-limits.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE } from "../context.ts";
 import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
 import type { FrameSender } from "../link-server.ts";
-import { RateLimit } from "../rate-limit.ts";
+import type { RateLimit } from "../rate-limit.ts";
 import { type AddressDecision, type AddressQuestion, decideAddress } from "./address-decision.ts";
 import { Answers } from "./answers.ts";
 import { ArpProber } from "./arp-prober.ts";
-import { addressOf, fits, isFirst, isReply, lengthOf, replyType } from "./deeds.ts";
+import { addressOf, fits, isFirst, isReply, lengthOf, replyType, wantsAddress } from "./deeds.ts";
 import { MAX_MESSAGE_LEN } from "./message.ts";
 import { type Conduct, conductOf } from "./mode.ts";
+import { menuOption } from "./pxe-menu.ts";
 import {
   addressQuestion,
   evidenceOf,
@@ -31,6 +34,14 @@ import {
   messageName,
   unknownEvidence,
 } from "./question.ts";
+import {
+  type Came,
+  type CameMessage,
+  copyOf,
+  OFF_LINK,
+  octetsOf,
+  type ReceivedMessage,
+} from "./received.ts";
 import { chooseSubnet } from "./subnet-choice.ts";
 
 /** Replies that wait for their lease or neighbour entry. */
@@ -38,27 +49,17 @@ const PENDING = 2_048;
 /** After its patience was used up, a machine's questions are answered at once for this long: time for an offer and its request, ms. */
 const SPENT_MS = 60_000;
 const MAX_SPENT = 4_096;
-/** What one card may ask; more than any firmware does. */
-const PER_CARD = { burst: 60, perSecond: 10 } as const;
-const MAX_CARDS = 8_192;
-/** What all cards that the site does not name may ask together: those that it names are answered whatever the others do. */
-const STRANGERS = { burst: 20_000, perSecond: 20_000 } as const;
+/**
+ * What all cards that the site does not name may ask together on the link, where anybody can make up as many as he likes: a
+ * hall of them that wakes at once, and no more than leaves time for those that it names.
+ */
+const STRANGERS = { burst: 2_000, perSecond: 2_000 } as const;
+/** The same through relays, which the site names. */
+const RELAYED = { burst: 50_000, perSecond: 50_000 } as const;
 /** The boot ROM of a Raspberry Pi 3 does not hear an offer that comes at once (raspberrypi/firmware#862), ms. */
 const PI_ROM_DELAY_MS = 1_000;
 /** Nor does it ever send a REQUEST: what it was offered it keeps for as long as it may load, s. */
 const PI_ROM_LEASE_S = 1_800;
-
-/** What a message came with, and what became of it so far. */
-interface Came {
-  /** UDP port of the sender; 0: off the link. */
-  readonly srcPort: number;
-  /** How long the question was held; undefined: it has just come. */
-  readonly heldMs?: number;
-  /** Nobody answered at the address that it would get. */
-  readonly probed?: boolean;
-}
-
-const OFF_LINK: Came = { srcPort: 0 };
 
 /**
  * BOOTP and DHCP: reservations for the machines of the site, addresses of the pool for those that a rule lets in.
@@ -75,10 +76,13 @@ export class DhcpServer {
   private readonly view = new DhcpView();
   private readonly answers: Answers;
   private readonly held: HeldQuestions;
-  private readonly cards: RateLimit;
+  private readonly limits: CardLimits;
+  /** Of what no boot needs: who gives a machine's address back in its name, as often as he likes, does not keep it from asking. */
+  private readonly restLimits: CardLimits;
   private readonly strangers: RateLimit;
+  private readonly relayed: RateLimit;
   /** When the patience of a machine was used up. */
-  private readonly spentMs = new Map<MacText, number>();
+  private readonly spentMs = new LRUCache<MacText, number>({ max: MAX_SPENT });
   /** Guests whose plans are being made. */
   private readonly admitting = new Set<MacText>();
   private port: UdpPort | undefined;
@@ -93,11 +97,12 @@ export class DhcpServer {
     this.context = context;
     this.prober = prober;
     this.conduct = conduct;
-    const now = (): number => context.clock.now();
     this.answers = new Answers(context, sender, new TxPool(pending, MAX_MESSAGE_LEN));
     this.held = new HeldQuestions(context.clock);
-    this.cards = new RateLimit(PER_CARD, MAX_CARDS, now);
-    this.strangers = new RateLimit(STRANGERS, 1, now);
+    this.limits = new CardLimits(context);
+    this.restLimits = new CardLimits(context);
+    this.strangers = this.limits.strangers(STRANGERS);
+    this.relayed = this.limits.strangers(RELAYED);
   }
 
   /** Opens the unicast port: renewals and relays. `others`: who takes a datagram before it is looked at here. */
@@ -136,7 +141,12 @@ export class DhcpServer {
     if (view.op !== BOOTREQUEST || view.hlen !== MAC_LEN) return;
     const mac = macText(o, view.chaddrAt);
     const again = came.heldMs !== undefined || came.probed === true;
-    if (!again && !this.admits(mac)) return;
+    const strangers = came.srcPort === 0 ? this.strangers : this.relayed;
+    const limits = wantsAddress(view.messageType) ? this.limits : this.restLimits;
+    if (!again && !limits.admits(mac, strangers)) {
+      context.counters.add("dhcp", "too-many");
+      return;
+    }
     const known = context.planner.byMac(mac);
     const { subnet, why } = chooseSubnet(view, context.planner.site.network);
     if (!subnet) {
@@ -161,18 +171,15 @@ export class DhcpServer {
         this.admit({ o, at, len, came }, shown, rule, address);
         return;
       }
-      plan = addressOnly(rule, mac, address ?? view.ciaddr, this.server);
+      plan = new AddressOnly(
+        rule,
+        mac,
+        octetsOf(o, view.chaddrAt, MAC_LEN),
+        address ?? view.ciaddr,
+        this.server,
+      );
     }
     if (plan) this.answer({ o, at, len, came }, plan, question, decision, told, rule);
-  }
-
-  /** Whether one more question of this card is looked at. */
-  private admits(mac: MacText): boolean {
-    const { counters, planner } = this.context;
-    const named = planner.site.machineByMac.has(mac);
-    if (this.cards.admits(mac) && (named || this.strangers.admits(""))) return true;
-    counters.add("dhcp", "too-many");
-    return false;
   }
 
   /** Why this card gets no answer here; undefined: it may. */
@@ -201,7 +208,7 @@ export class DhcpServer {
   }
 
   /** Makes the plan of a guest, and looks at its question again when there is one. */
-  private admit(m: Message, shown: UnknownEvidence, rule: UnknownRule, address: number): void {
+  private admit(m: CameMessage, shown: UnknownEvidence, rule: UnknownRule, address: number): void {
     const { mac } = shown;
     if (this.admitting.has(mac)) return;
     this.admitting.add(mac);
@@ -215,7 +222,7 @@ export class DhcpServer {
   }
 
   private answer(
-    m: Message,
+    m: CameMessage,
     known: BootPlan,
     question: AddressQuestion,
     decision: AddressDecision,
@@ -260,22 +267,29 @@ export class DhcpServer {
     const offer = plan.offer(family);
     const { pi } = told;
     const romOffer = pi === "rom" && type === DhcpMessageType.Offer;
-    const by = rule ? `; ${ruleWords(rule)}` : "";
     this.answers.send(view, m.o, {
       plan,
-      family,
-      pi,
-      offer,
-      type,
-      subnet: question.subnet,
-      address: addressOf(decision) ?? 0,
-      lengthS: type === 0 || decision.deed === "inform" ? 0 : lengthOf(decision),
-      rapid: question.rapid && decision.deed === "bind" && first,
+      guest: rule !== undefined,
+      reply: {
+        type,
+        server: this.server,
+        address: addressOf(decision) ?? 0,
+        lengthS: type === 0 || decision.deed === "inform" ? 0 : lengthOf(decision),
+        subnet: question.subnet,
+        hostname: plan.machine.hostname,
+        offer,
+        family,
+        pi,
+        proxy: false,
+        vendor: menuOption(plan, family, context),
+        rapid: question.rapid && decision.deed === "bind" && first,
+      },
       event: messageName(view),
-      decision:
-        type === DhcpMessageType.Nak
-          ? decision.why
-          : `${decision.why}; ${offer.why}; ${family}: ${why}${by}${heldFor(waitedMs)}`,
+      decision: () => {
+        if (type === DhcpMessageType.Nak) return decision.why;
+        const by = rule ? `; ${ruleWords(rule)}` : "";
+        return `${decision.why}; ${offer.why}; ${family}: ${why}${by}${heldFor(waitedMs)}`;
+      },
       protocol: view.isBootp ? "bootp" : "dhcp",
       delayMs: romOffer ? PI_ROM_DELAY_MS : 0,
       ready: this.promise(question, decision, romOffer),
@@ -307,7 +321,7 @@ export class DhcpServer {
 
   /** Whether it is being found out first if somebody has the address of a pool; the question is looked at again then. */
   private probes(
-    { o, at, len, came }: Message,
+    { o, at, len, came }: CameMessage,
     { subnet, client }: AddressQuestion,
     decision: AddressDecision,
     { machine }: BootPlan,
@@ -333,7 +347,11 @@ export class DhcpServer {
   }
 
   /** Why a question is held, "held already" when it was before, undefined when it is not. */
-  private hold(plan: BootPlan, family: Family, { o, at, len, came }: Message): string | undefined {
+  private hold(
+    plan: BootPlan,
+    family: Family,
+    { o, at, len, came }: CameMessage,
+  ): string | undefined {
     const { addressMs: patienceMs } = patienceOf(family);
     if (patienceMs === 0 || len > MAX_MESSAGE_LEN) return undefined;
     const { mac } = plan.machine;
@@ -344,24 +362,19 @@ export class DhcpServer {
     if (!wait) return undefined;
     const message = copyOf(o, at, len);
     const release = (heldMs: number, patienceOver: boolean): void => {
-      if (patienceOver) this.spend(mac);
+      if (patienceOver) this.spentMs.set(mac, this.context.clock.now());
       this.handle(message, 0, len, { ...came, heldMs });
     };
     const isNew = this.held.hold(mac, { what: family, slots, patienceMs, release });
     return isNew ? wait.why : "held already";
   }
 
-  private spend(mac: MacText): void {
-    this.spentMs.delete(mac);
-    this.spentMs.set(mac, this.context.clock.now());
-    const oldest = this.spentMs.size > MAX_SPENT ? this.spentMs.keys().next().value : undefined;
-    if (oldest !== undefined) this.spentMs.delete(oldest);
-  }
-
   /** Journals why a message is not answered. */
   private silent(mac: MacText, decision: string, plan?: BootPlan): void {
     const { view } = this;
-    const { journal, sightings } = this.context;
+    const { journal, sightings, planner } = this.context;
+    const guest = plan !== undefined && !planner.site.machineByMac.has(mac);
+    if (guest && !journal.admitsGuest()) return;
     journal.note({
       ...(plan && plan.address !== 0
         ? {
@@ -377,20 +390,4 @@ export class DhcpServer {
       outcome: "silent",
     });
   }
-}
-
-/** A message where it lies for the moment. */
-export interface ReceivedMessage {
-  readonly o: Octets;
-  readonly at: number;
-  readonly len: number;
-}
-
-interface Message extends ReceivedMessage {
-  readonly came: Came;
-}
-
-/** The lane's memory is a Buffer, whose `slice` is no copy. */
-function copyOf(o: Octets, at: number, len: number): Octets {
-  return new Octets(Uint8Array.from(o.u8.subarray(at, at + len)));
 }

@@ -102,7 +102,8 @@ export async function rack(): Promise<Rack> {
   const clock = new HandClock();
   const late: string[] = [];
   const journal = new Journal(JOURNAL_ENTRIES, () => MTIME_MS + clock.now());
-  journal.follow(({ outcome, protocol, decision }) => {
+  journal.follow((step) => {
+    const { outcome, protocol, decision } = step.entry();
     if (outcome === "failed" && protocol !== "tftp") late.push(`${protocol}: ${decision}`);
   });
   const sightings = new Sightings(() => clock.now());

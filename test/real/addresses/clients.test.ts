@@ -48,6 +48,14 @@ function dhclient(lab: Lab, name: string, config: string, flags = "-1"): Promise
   return sh(lab, name, `${flags === "-1" ? once : ask} 2>&1; cat ${leases}`);
 }
 
+/** klibc's client once; what it wrote of its answer, and how it has set br0. */
+function ipconfig(lab: Lab, protocol: string): Promise<Console> {
+  const ask = `/usr/lib/klibc/bin/ipconfig -t 20 -c ${protocol} br0`;
+  const told = "cat /run/net-br0.conf && ip -4 address show br0";
+  const own = `unshare -m sh -c 'mount -t tmpfs t /run && ${ask} && ${told}'`;
+  return sh(lab, `ipconfig-${protocol}`, `${own} 2>&1`);
+}
+
 /** What firmware of an architecture says of itself (RFC 4578). */
 function firmware(architecture: number): string {
   const number = architecture.toString().padStart(5, "0");
@@ -69,6 +77,16 @@ const ARCHITECTURES: readonly (readonly [number, string])[] = [
   [7, "efi"],
   [9, "efi"],
   [11, "efi-arm"],
+];
+
+/** By which protocol, of which site, and what it is told. Its BOOTP request ends before the options: 236 octets. */
+const IPCONFIG: readonly (readonly [string, string, readonly string[]])[] = [
+  ["bootp", RESERVED, ["inet 192.168.77.50/24", "HOSTNAME='bench1'", "ROOTSERVER='192.168.77.1'"]],
+  [
+    "dhcp",
+    POOL,
+    ["inet 192.168.77.100/24", "IPV4GATEWAY='192.168.77.254'", "DHCPLEASETIME='3600'"],
+  ],
 ];
 
 describe("clients of systems", () => {
@@ -114,6 +132,15 @@ describe("clients of systems", () => {
     (await sh(lab, "request", `${ask} 2>&1`)).shows("Got answer from: 192.168.77.1");
     (await sh(lab, "inform", `${ask} -i 2>&1`)).shows("Got answer from: 192.168.77.1");
   });
+
+  for (const [protocol, site, told] of IPCONFIG) {
+    realTest(`klibc's ipconfig by ${protocol}`, async (lab) => {
+      await startAgent(lab, site);
+      const console = await ipconfig(lab, protocol);
+      console.shows(`IP-Config: br0 complete (${protocol} from`);
+      for (const line of told) console.shows(line);
+    });
+  }
 
   realTest("nmap, who asks for every option there is", async (lab) => {
     lab.address("192.168.77.60/24");

@@ -1,5 +1,6 @@
 # Debian's U-Boot source with commands that Debian's own build leaves out.
-#   uboot.sh rarp  -> u-boot.bin with rarpboot, wget, tftpput and a TFTP window of 8
+#   uboot.sh rarp  -> u-boot.bin with rarpboot, wget, tftpput and a TFTP window of 8;
+#                    and helloworld.efi, a UEFI program that prints from where it was loaded
 #   uboot.sh bootp -> u-boot.bin that is pure BOOTP: `bootp` sends no DHCP options
 . "$(dirname "$0")/lib.sh"
 
@@ -18,4 +19,5 @@ esac
 make -s olddefconfig
 make -s -j"$(nproc)" u-boot.bin NO_SDL=1
 cp u-boot.bin "$OUT/"
+[ "$1" != rarp ] || cp lib/efi_loader/helloworld.efi "$OUT/"
 cd / && rm -rf "$WORK"

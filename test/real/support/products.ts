@@ -21,10 +21,16 @@ export const NFSROOT_X86_64: string = product("nfsroot-x86_64/root");
 export const NFSROOT_SUN4U: string = product("nfsroot-sun4u/root");
 /** U-Boot with `rarpboot` and `wget`. */
 export const UBOOT_RARP: string = product("uboot-rarp/u-boot.bin");
+/** Of the same source: a UEFI program for arm64 that prints from where it was loaded. */
+export const HELLO_ARM64: string = product("uboot-rarp/helloworld.efi");
 /** U-Boot whose `bootp` knows no DHCP. */
 export const UBOOT_BOOTP: string = product("uboot-bootp/u-boot.bin");
 /** Debian's own U-Boot: `dhcp`, `tftpboot`, `nfs`. */
 export const UBOOT_DEBIAN = "/usr/lib/u-boot/qemu_arm64/u-boot.bin";
+/** What a mainframe boots: it prints `LAB-SUM octets sum` of a file that is a part of it. */
+export const S390X_SUM: string = product("s390x/sum.bin");
+/** That file. */
+export const S390X_BLOB: string = product("s390x/blob.bin");
 /** netkit's BOOTPARAMS client. */
 export const CALLBOOTD: string = product("callbootd/callbootd");
 /** busybox, for its TFTP client. */

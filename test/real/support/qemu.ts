@@ -100,22 +100,50 @@ export function ipxePc(mac: string, port = 0): string[] {
 }
 
 const OVMF = "/usr/share/OVMF";
+const AAVMF = "/usr/share/AAVMF";
 
 /** EDK2 tries each kind of network boot in turn; this leaves only HTTP over IPv4. */
 const HTTP_ONLY = ["IPv4PXESupport", "IPv6PXESupport"].flatMap((support) => {
   return ["-fw_cfg", `name=opt/org.tianocore/${support},string=n`];
 });
 
+/** Two flash chips: EDK2 itself, and its variables as they are on a new machine. */
+function edk2(lab: Lab, code: string, variables: string): string[] {
+  const own = join(lab.scratch, "efi-variables.fd");
+  copyFileSync(variables, own);
+  return [
+    ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${code}`],
+    ...["-drive", `if=pflash,format=raw,unit=1,file=${own}`],
+  ];
+}
+
 /** A PC with UEFI firmware (EDK2's OVMF) that boots from its NIC by `pxe` or `http`. */
 export function uefiPc(lab: Lab, mac: string, method: "pxe" | "http"): string[] {
-  const variables = join(lab.scratch, "efi-variables.fd");
-  copyFileSync(`${OVMF}/OVMF_VARS.fd`, variables);
   return [
     ...["qemu-system-x86_64", "-accel", "tcg", "-M", "q35", "-cpu", "max", "-m", "512"],
     ...["-nographic", "-no-reboot", "-netdev", tap(0)],
-    ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${OVMF}/OVMF_CODE.fd`],
-    ...["-drive", `if=pflash,format=raw,unit=1,file=${variables}`],
+    ...edk2(lab, `${OVMF}/OVMF_CODE.fd`, `${OVMF}/OVMF_VARS.fd`),
     ...["-device", `virtio-net-pci,netdev=n0,mac=${mac}${NO_ROM},bootindex=1`],
     ...(method === "http" ? HTTP_ONLY : []),
+  ];
+}
+
+/** An arm64 server with UEFI firmware (EDK2's AAVMF) that boots from its NIC by HTTP. */
+export function uefiArm64(lab: Lab, mac: string): string[] {
+  return [
+    ...["qemu-system-aarch64", "-accel", "tcg", "-M", "virt", "-cpu", "cortex-a57", "-m", "512"],
+    ...["-nographic", "-no-reboot", "-netdev", tap(0)],
+    ...edk2(lab, `${AAVMF}/AAVMF_CODE.fd`, `${AAVMF}/AAVMF_VARS.fd`),
+    ...["-device", `virtio-net-pci,netdev=n0,mac=${mac}${NO_ROM},bootindex=1`],
+    ...HTTP_ONLY,
+  ];
+}
+
+/** A mainframe, whose s390-ccw boots from the network. */
+export function s390x(mac: string): string[] {
+  return [
+    ...["qemu-system-s390x", "-accel", "tcg", "-M", "s390-ccw-virtio", "-m", "256"],
+    ...["-nographic", "-no-reboot", "-netdev", tap(0)],
+    ...["-device", `virtio-net-ccw,netdev=n0,mac=${mac},bootindex=1`],
   ];
 }

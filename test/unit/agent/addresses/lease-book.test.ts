@@ -76,6 +76,16 @@ describe("who gets which address", () => {
     expect(others).not.toContain(old);
   });
 
+  it("says of an address that was only offered that it was", () => {
+    book.offer(host(1), FIRST, 0, 0);
+    expect(book.choose(host(1), 0, 1)).toMatchObject({
+      address: FIRST,
+      why: "what it was offered",
+    });
+    book.bind(host(1), FIRST, HOUR, "", 0);
+    expect(book.choose(host(1), 0, 1)).toMatchObject({ address: FIRST, why: "its lease" });
+  });
+
   it("gives a replaced card the address of its identifier once that lease is over, and a twin never", () => {
     const first = lease(host(1, "ff01"), 0);
     const twin = lease(host(2, "ff01"), 10);

@@ -55,6 +55,31 @@ function at({ book }: OpenAddresses, address: string): Lease & { readonly leftS:
   return { ...lease, leftS: book.leftS(lease) };
 }
 
+describe("who waits for a lease", () => {
+  it("waits for one batch, while others keep asking", async () => {
+    const { book } = host().open();
+    const first = bindMachine(book, 1);
+    let waits = true;
+    let others = 0;
+    const rest: Promise<string>[] = [];
+    // Somebody else asks in each turn of the event loop, so that there is always something to be written.
+    const storm = (async () => {
+      for (let n = 2; waits && n < 90; n++) {
+        rest.push(bindMachine(book, n));
+        others += 1;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    await first;
+    waits = false;
+    const { batches } = book;
+    await storm;
+    await Promise.all(rest);
+    expect(others).toBeGreaterThan(1);
+    expect(batches).toBeLessThanOrEqual(2);
+  });
+});
+
 describe("what leases cost the disk", () => {
   it("takes offers along with another machine's lease, so that their REQUESTs cost nothing", async () => {
     const h = host();

@@ -57,7 +57,7 @@ describe("Journal", () => {
   it("tells progress to followers but does not keep it", () => {
     const { journal: j } = journal();
     const seen: JournalEntry[] = [];
-    const end = j.follow((e) => seen.push(e));
+    const end = j.follow((step) => seen.push(step.entry()));
     j.note({ ...SILENT, outcome: "progress" });
     expect(j.entries()).toEqual([]);
     expect(seen).toHaveLength(1);
@@ -143,5 +143,26 @@ describe("a flood of strangers", () => {
     nowMs = 60_000;
     stranger(9_999);
     expect(journal.entries()).toHaveLength(61);
+  });
+});
+
+describe("steps of machines that a rule lets in", () => {
+  it("take a tenth of the journal in a minute and no more, and it says so", () => {
+    const { journal: j, pass } = journal(100);
+    const admitted = (): number =>
+      Array.from({ length: 50 }, () => j.admitsGuest()).filter(Boolean).length;
+    expect(admitted()).toBe(9);
+    expect(j.entries().map((e) => e.event)).toEqual([
+      "10 steps of machines that a rule lets in within a minute",
+    ]);
+    pass(60_000);
+    expect(admitted()).toBe(9);
+  });
+
+  it("leave the questions of strangers their own share", () => {
+    const { journal: j } = journal(100);
+    for (let i = 0; i < 50; i++) j.admitsGuest();
+    j.note(SILENT);
+    expect(j.entries().at(-1)).toMatchObject({ mac: SILENT.mac });
   });
 });

@@ -41,7 +41,7 @@ describe("architectures", () => {
     expect(architectureOfClass("PXEClient")).toBeUndefined();
   });
 
-  it("tell an s390 by its number alone", () => {
+  it("tell SLOF and an s390 by their number alone", () => {
     const nothing = {
       vendorClass: undefined,
       userClass: undefined,
@@ -51,6 +51,10 @@ describe("architectures", () => {
       mac: "02:00:00:00:00:01",
       identifier: new Uint8Array(),
     };
-    expect(recogniseDhcp({ ...nothing, architecture: 31, asks: () => false }).family).toBe("s390");
+    const familyOf = (architecture: number): string =>
+      recogniseDhcp({ ...nothing, architecture, asks: () => false }).family;
+    expect(familyOf(12)).toBe("slof");
+    expect(familyOf(31)).toBe("s390");
+    expect(familyOf(7)).toBe("unknown");
   });
 });

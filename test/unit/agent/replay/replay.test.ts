@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { flatten } from "../../../../agent/replay/compare.ts";
 import type { Exchange } from "../../../../agent/replay/exchange.ts";
+import { fieldOf, type ReplayMessage } from "../../../../agent/replay/message.ts";
 import { exchangeJson, Summary, TextReport, verdictOf } from "../../../../agent/replay/report.ts";
 import { loadSite } from "../../../../agent/site/load.ts";
 import { goldenSite, replayGolden } from "../../../golden/replay/rack.ts";
@@ -9,6 +10,10 @@ import { ip } from "../../../support/test-site.ts";
 
 function ofProtocol(exchanges: readonly Exchange[], protocol: string): readonly Exchange[] {
   return exchanges.filter(({ request }) => request.protocol === protocol);
+}
+
+function typeOf(m: ReplayMessage): unknown {
+  return fieldOf(m, "messageType");
 }
 
 function differences(exchanges: readonly Exchange[]): string[] {
@@ -24,6 +29,30 @@ describe("Replay", { timeout: 30_000 }, () => {
       expect(differences(exchanges)).toEqual(differences(same));
       expect(exchanges.map(verdictOf)).toEqual(same.map(verdictOf));
     }
+  });
+
+  it("has a client take the address of a pool that we offered, at once", async () => {
+    const site = goldenSite((text) =>
+      text
+        .replace(/^machines:[\s\S]*/m, "unknown: { all: { profile: slof } }\n")
+        .replace("  router:", "  pool: 192.168.77.100-192.168.77.109\n  router:"),
+    );
+    const { exchanges } = await replayGolden("slof-dhcp-tftp", site);
+    const told = ofProtocol(exchanges, "dhcp").map(({ ours }) => ours.map((m) => m.fields));
+    expect(told).toMatchObject([
+      [{ messageType: 2, yiaddr: "192.168.77.100" }],
+      [{ messageType: 5, yiaddr: "192.168.77.100" }],
+    ]);
+  });
+
+  it("answers an INFORM, not the RELEASE before it with the same xid", async () => {
+    const site = goldenSite((text) => text.replace("192.168.77.99", "192.168.77.50"));
+    const { exchanges } = await replayGolden("user-dhcp-clients", site);
+    const [release, inform] = ofProtocol(exchanges, "dhcp").slice(-2);
+    expect([release && typeOf(release.request), release?.ours]).toEqual([7, []]);
+    expect(inform && typeOf(inform.request)).toBe(8);
+    expect(inform?.ours.map(typeOf)).toEqual([5]);
+    expect(inform?.recorded.map(typeOf)).toEqual([5]);
   });
 
   it("finds the servers that speak when the named one does not", async () => {

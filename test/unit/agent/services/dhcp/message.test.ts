@@ -126,6 +126,12 @@ describe("emitReply to BOOTP", () => {
     expect(replyTo(rack, "v100", frames.LINUX_BOOTP).reply.fileText()).toBe("");
   });
 
+  it("names us to a machine that has nothing to boot as well", async () => {
+    const { reply } = replyTo(await testRack(), "bare", frames.SLOF_BOOTP);
+    expect(formatIpv4(reply.siaddr)).toBe("172.24.42.150");
+    expect(reply.fileText()).toBe("");
+  });
+
   it("writes the root as each family takes it", async () => {
     const rack = await testRack();
     const root = (frame: string): string =>

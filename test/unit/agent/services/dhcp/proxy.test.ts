@@ -152,11 +152,7 @@ describe("ProxyDhcp", () => {
   });
 
   it.each([
-    [
-      "SLOF",
-      "350101 37050103064243 5d02000c",
-      "what does not say that it boots takes all from the server of its address",
-    ],
+    ["SLOF", "350101 37050103064243 5d02000c", "slof takes all from the server of its address"],
     ["GRUB", "350101", "what does not say that it boots takes all"],
     ["a Linux kernel", "350101 370911280103060c0f1a2a", "linux-kernel takes all from the server"],
     ["a BSD loader", `350101 3c14${hexText("NetBSD:sparc64:libsa")}`, "bsd-loader takes all"],

@@ -283,7 +283,10 @@ describe("TftpServer", () => {
   it("tells progress now and then", async () => {
     const { ports, ask, next, journal, clock } = await setUp();
     const seen: string[] = [];
-    journal.follow((e) => seen.push(`${e.outcome} ${e.octets}`));
+    journal.follow((step) => {
+      const e = step.entry();
+      seen.push(`${e.outcome} ${e.octets}`);
+    });
     ask(rrq("netbsd"));
     await next();
     for (let block = 1; block <= 4; block++) {
