@@ -20,12 +20,12 @@ const ATTACK = fileURLToPath(new URL("../support/dhcp-attack.mjs", import.meta.u
 const MAIN = fileURLToPath(new URL("../../dist/agent/pilotlight.js", import.meta.url));
 const EXAMPLE = fileURLToPath(new URL("../../examples/lab", import.meta.url));
 const POOL = "172.24.42.100";
-/** What the machines cost by themselves: of so many boots of each the slowest counts. */
+/** So many boots of each machine, before anybody attacks, tell how long it takes. */
 const CALM_BOOTS = 3;
-/** A reserved machine boots within this many times of that. */
+/** A reserved machine boots within this many times of that. Medians: other tests run beside this one. */
 const SLOWER = 2;
-/** What the agent may grow by, MiB. */
-const GROWTH_MIB = 40;
+/** What the agent has resident at the end, of what it had when half was sent: its tables are full by then. */
+const GROWTH = 1.15;
 const ATTACK_MS = 180_000;
 
 let inside: Namespace;
@@ -123,6 +123,14 @@ function residentMiB(): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1_024;
 }
 
+function median(of: readonly number[]): number {
+  return [...of].sort((a, b) => a - b)[Math.floor(of.length / 2)] ?? Number.NaN;
+}
+
+function words(times: ReadonlyMap<string, readonly number[]>): string {
+  return [...times].map(([name, of]) => `${name} ${of.join(" ")} ms`).join(", ");
+}
+
 interface Report {
   readonly sent: Readonly<Record<string, number>>;
   readonly refused: number;
@@ -158,32 +166,33 @@ describe("a hostile host on the rack's wire", () => {
   it("keeps no machine of the site from booting in twice its time, and costs no memory", {
     timeout: ATTACK_MS,
   }, async () => {
-    const calm = new Map<string, number>();
-    for (let n = 0; n < CALM_BOOTS; n++) {
+    const calm = new Map<string, number[]>();
+    const attacked = new Map<string, number[]>();
+    const bootAll = async (times: Map<string, number[]>): Promise<void> => {
       for (const machine of machines) {
         const [{ name }] = machine;
-        calm.set(name, Math.max(calm.get(name) ?? 0, await boot(machine)));
+        times.set(name, [...(times.get(name) ?? []), await boot(machine)]);
       }
-    }
+    };
+    for (let n = 0; n < CALM_BOOTS; n++) await bootAll(calm);
     const before = residentMiB();
     const { report, over } = await attack();
-    const slowest = new Map<string, number>();
-    let boots = 0;
-    for (; !over(); boots++) {
-      for (const machine of machines) {
-        const [{ name }] = machine;
-        slowest.set(name, Math.max(slowest.get(name) ?? 0, await boot(machine)));
-      }
+    const resident: number[] = [];
+    while (!over()) {
+      await bootAll(attacked);
+      resident.push(residentMiB());
     }
     const { sent, refused, seconds } = await report;
-    const figures = `calm ${JSON.stringify([...calm])}, attacked ${JSON.stringify([...slowest])} in ${boots} boots, ${seconds.toFixed(0)} s, ${JSON.stringify(sent)}, refused ${refused}, ${before.toFixed(0)} to ${residentMiB().toFixed(0)} MiB`;
+    const figures = `calm ${words(calm)}, attacked ${words(attacked)}, ${seconds.toFixed(0)} s, ${JSON.stringify(sent)}, refused ${refused}, ${[before, ...resident].map((mib) => mib.toFixed(0)).join(" ")} MiB`;
     process.stdout.write(`${figures}\n`);
     expect(sent).toMatchObject({ starvation: 100_000, garbage: 1_000_000 });
-    expect(boots).toBeGreaterThanOrEqual(3);
-    for (const [name, ms] of slowest) {
-      expect(ms, figures).toBeLessThan(SLOWER * (calm.get(name) ?? 0));
+    expect(attacked.size).toBe(machines.length);
+    for (const [name, times] of attacked) {
+      expect(times.length, figures).toBeGreaterThanOrEqual(3);
+      expect(median(times), figures).toBeLessThan(SLOWER * median(calm.get(name) ?? []));
     }
-    expect(residentMiB() - before, figures).toBeLessThan(GROWTH_MIB);
+    const half = resident[Math.floor(resident.length / 2)] ?? 0;
+    expect(residentMiB() / half, figures).toBeLessThan(GROWTH);
     expect(agent.status).toBeUndefined();
   });
 });

@@ -112,6 +112,18 @@ describe("RarpService", () => {
     expect(context.counters.entries().reduce((sum, [, n]) => sum + n, 0)).toBe(2);
   });
 
+  it("answers a machine of the site in a flood of strangers, which costs a counter", async () => {
+    const { sender, ask, context } = await setUp();
+    for (let i = 0; i < 2_000; i++) {
+      const mac = Uint8Array.from([2, 0, 0, 0, i >> 8, i & 255]);
+      ask(mac, mac, mac);
+    }
+    expect(context.counters.get("rarp", "too-many")).toBeGreaterThan(1_000);
+    ask();
+    await settle();
+    expect(sender.frames).toHaveLength(1);
+  });
+
   it("lives on when the link fails, and journals it", async () => {
     const { sender, ask, last } = await setUp();
     sender.failure = new Error("send: Network is down");

@@ -241,4 +241,13 @@ describe("a machine that the site does not name", () => {
     expect(context.counters.get("dhcp", "too-many")).toBeGreaterThan(100);
     expect(await ask({ mac: "52:54:00:aa:00:02" })).toMatchObject([{ type: Offer }]);
   });
+
+  it("in the name of a machine of the site, to give its address back, does not keep it from asking", async () => {
+    const { ask, context } = await setUp();
+    const mac = "52:54:00:aa:00:02";
+    for (let i = 0; i < 200; i++) await ask({ mac, type: Release });
+    for (let i = 0; i < 200; i++) await ask({ mac, type: DhcpMessageType.Decline });
+    expect(context.counters.get("dhcp", "too-many")).toBeGreaterThan(300);
+    expect(await ask({ mac })).toMatchObject([{ type: Offer }]);
+  });
 });
