@@ -4,7 +4,7 @@ import type { Control, RunningAgent } from "./compose.ts";
 import type { ConfigKeeper } from "./config/config.ts";
 import { createHandlers } from "./control/handlers/all.ts";
 import type { AgentParts } from "./control/handlers/parts.ts";
-import { LOCAL_ROUTES, localRoutes } from "./control/local-routes.ts";
+import { LOCAL_METRICS, LOCAL_ROUTES, localRoutes } from "./control/local-routes.ts";
 import { NonceDesk } from "./control/nonce-desk.ts";
 import { ControlServer } from "./control/server/control-server.ts";
 import { Dispatcher } from "./control/server/dispatcher.ts";
@@ -41,6 +41,7 @@ export async function openControl(agent: RunningAgent, port: number): Promise<Co
     refused: (code) => counters.add("control", code),
     crash,
   });
+  const routes = localRoutes(dispatcher);
   const wayBack = new WayBack(clock);
   let interfaces: ReadonlySet<string> = new Set();
   const admits = (peer: string): boolean => {
@@ -50,7 +51,7 @@ export async function openControl(agent: RunningAgent, port: number): Promise<Co
   const server = new ControlServer({ dispatcher, identity, clock, port, admits, crash });
   return {
     port,
-    local: { [LOCAL_ROUTES]: localRoutes(dispatcher) },
+    local: { [LOCAL_ROUTES]: routes, [LOCAL_METRICS]: routes },
     async listen(addresses) {
       interfaces = new Set(addresses.map((a) => a.interface));
       const failed = await server.listenOn(addresses.map(({ address }) => address));

@@ -58,6 +58,8 @@ export const ARGS: { readonly [V in VerbName]: v.GenericSchema<unknown, Verbs[V]
   "machines.wake": MACHINE,
   "leases.list": NOTHING,
   "leases.release": v.object({ lease: words(255) }),
+  "servers.list": NOTHING,
+  "servers.forget": NOTHING,
   "cache.list": NOTHING,
   "cache.prefetch": NAMES,
   "cache.refresh": NAMES,

@@ -17,6 +17,8 @@ export function localRoutes(dispatcher: Dispatcher): Hono {
 
 /** The name of these routes: the first segment of their paths. */
 export const LOCAL_ROUTES: string = `v${PROTOCOL_VERSION}`;
+/** The path beside them that is answered by the same. */
+export const LOCAL_METRICS = "metrics";
 /** What bodies below it may have. */
 export const LOCAL_BODY_OCTETS: number = MAX_CALL_OCTETS;
 

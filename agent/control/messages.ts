@@ -2,6 +2,8 @@ import type { KeeperStatus } from "../assets/fetch/status.ts";
 import type { AgentState } from "../discovery/services.ts";
 import type { JournalEntry } from "../log/journal.ts";
 import type { LogLevel } from "../log/logger.ts";
+import type { Conduct } from "../services/dhcp/mode.ts";
+import type { DhcpMode } from "../site/site.ts";
 
 /*
  * What goes over the control protocol, in CBOR and in JSON alike. docs/control.md has the same shapes in CDDL, and a test
@@ -99,6 +101,8 @@ export interface AgentStatus {
     readonly usedOctets: number;
     readonly limitOctets: number;
   };
+  /** Absent without a site. */
+  readonly dhcp?: DhcpStatus;
   readonly clock: { readonly time: string; readonly plausible: boolean };
   readonly startedAt: string;
   readonly residentOctets: number;
@@ -192,6 +196,36 @@ export interface PoolStatus {
   readonly free: number;
 }
 
+/** Another DHCP server on the rack's link. */
+export interface ServerStatus {
+  readonly address: string;
+  /** Else it only offers something to boot. */
+  readonly givesAddresses: boolean;
+  /** The agent gives no addresses for its sake, also after a restart, until it is told to forget it. */
+  readonly kept: boolean;
+  /** Absent: the agent's clock was wrong then. */
+  readonly since?: string;
+  /** Absent: not of late. */
+  readonly last?: string;
+}
+
+/** What an agent does about addresses. */
+export interface DhcpStatus {
+  /** As the site has it. */
+  readonly mode: DhcpMode;
+  /** What that comes to: `all` is reservations and pools, `proxy` only what to boot. */
+  readonly conduct: Conduct;
+  /** Servers heard of late that give addresses. */
+  readonly otherServers: number;
+}
+
+/** The same with who the others are. */
+export interface DhcpServers extends Omit<DhcpStatus, "otherServers"> {
+  /** A sentence. */
+  readonly why: string;
+  readonly servers: readonly ServerStatus[];
+}
+
 export interface CaptureStatus {
   readonly id: string;
   readonly interface: string;
@@ -277,6 +311,9 @@ export interface Verbs {
   };
   /** `lease`: an address, a MAC address, a machine of the site, or what a machine calls itself. As it is then. */
   "leases.release": { readonly args: { readonly lease: string }; readonly result: LeaseStatus };
+  "servers.list": { readonly args: Nothing; readonly result: DhcpServers };
+  /** The server that is kept is gone for good. As it was then. */
+  "servers.forget": { readonly args: Nothing; readonly result: ServerStatus };
   "cache.list": { readonly args: Nothing; readonly result: KeeperStatus };
   /** No names: all. */
   "cache.prefetch": {

@@ -48,6 +48,8 @@ export const VERBS: Readonly<Record<VerbName, Verb>> = {
   "machines.wake": change(),
   "leases.list": read("/leases"),
   "leases.release": change(),
+  "servers.list": read("/servers"),
+  "servers.forget": change(),
   "cache.list": read("/cache"),
   "cache.prefetch": change(),
   "cache.refresh": change(),

@@ -74,6 +74,7 @@ const STATUS = v.looseObject({
   ),
   booting: TEXTS,
   machines: COUNT,
+  dhcp: v.exactOptional(v.looseObject({ mode: TEXT, conduct: TEXT, otherServers: COUNT })),
   assets: v.exactOptional(
     v.looseObject({
       all: COUNT,
@@ -137,6 +138,14 @@ const ENTRY = v.looseObject({
   ms: v.number(),
   file: v.nullable(TEXT),
   total: v.nullable(v.number()),
+});
+
+const SERVER = v.looseObject({
+  address: TEXT,
+  givesAddresses: v.boolean(),
+  kept: v.boolean(),
+  since: v.exactOptional(TEXT),
+  last: v.exactOptional(TEXT),
 });
 
 const LEASE = v.looseObject({
@@ -212,6 +221,13 @@ const RESULTS: Readonly<Record<VerbName, v.GenericSchema>> = {
     more: COUNT,
   }),
   "leases.release": LEASE,
+  "servers.list": v.looseObject({
+    mode: TEXT,
+    conduct: TEXT,
+    why: TEXT,
+    servers: v.array(SERVER),
+  }),
+  "servers.forget": SERVER,
   "cache.list": v.looseObject({ assets: v.array(v.looseObject({ name: TEXT })) }),
   "cache.prefetch": NAMES,
   "cache.refresh": NAMES,

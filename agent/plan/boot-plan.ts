@@ -3,7 +3,7 @@ import { hexIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { Slot, SlotState } from "../assets/slot.ts";
 import type { Tree } from "../assets/trees/tree.ts";
 import type { Family } from "../site/families.ts";
-import type { BootParameter, Machine } from "../site/site.ts";
+import type { BootParameter, Machine, MenuItem } from "../site/site.ts";
 import { type FileTable, normaliseName } from "./file-table.ts";
 
 /** What is offered to a firmware that asks for its boot file; all services that offer one say the same. */
@@ -55,7 +55,8 @@ export interface BootPlan {
   readonly needs: readonly Slot[];
   /** Those of them that are files of its root. */
   readonly rootFiles: readonly Slot[];
-  offer(family: Family): Offer;
+  /** `item`: what was chosen from the profile's menu; absent: nothing was. */
+  offer(family: Family, item?: MenuItem): Offer;
 }
 
 /** "C0A84D15" or "C0A84D15.SUN4M": what Sun PROMs ask for. */

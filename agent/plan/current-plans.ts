@@ -343,8 +343,8 @@ async function planOf(
   const plan = await planner.planWith(machine, profile);
   return {
     ...plan,
-    offer: (family) => {
-      const offer = plan.offer(family);
+    offer: (family, item) => {
+      const offer = plan.offer(family, item);
       return { ...offer, why: `${offer.why}, for this boot by ${by}` };
     },
   };

@@ -156,7 +156,8 @@ async function makePlan(
     promFile: profile?.bsd ? profile.bsd.loader.name : profile?.boot,
     needs,
     rootFiles: rootAssets(rootOf(profile)).map((spec) => input.assets.slot(spec)),
-    offer: (family) => decideOffer(machine, family, exported?.path, site.network.address),
+    offer: (family, item) =>
+      decideOffer(machine, family, exported?.path, site.network.address, item),
   };
 }
 

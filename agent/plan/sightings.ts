@@ -2,12 +2,15 @@ import { LRUCache } from "lru-cache";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { Family } from "../site/families.ts";
 import type { Machine } from "../site/site.ts";
+import { isPxeRom } from "./boot-menu.ts";
 import type { Recognition } from "./family.ts";
 
 /** After this long without a word from it, a machine is taken to have started anew. */
 const FORGET_MS = 10 * 60_000;
 /** A loader asks within this time of being fetched; whatever asks later is a PROM that starts anew. */
 const LOADER_MS = 2 * 60_000;
+/** For so long what a PXE ROM loaded is taken to have been loaded by it. */
+const PXE_MS = 2 * 60_000;
 
 /** Machines remembered: more than a rack has. */
 const MAX_SEEN = 4_096;
@@ -18,6 +21,8 @@ interface Sighting {
   lastMs: number;
   /** When the machine fetched the loader that its PROM asks for. */
   loadedMs: number;
+  /** When it asked by DHCP as a ROM that loads by PXE. */
+  pxeMs: number;
 }
 
 /**
@@ -83,6 +88,12 @@ export class Sightings {
     known.loadedMs = this.now();
   }
 
+  /** Whether what speaks now was loaded by a PXE ROM of the machine. */
+  cameByPxe(machine: Machine): boolean {
+    const known = this.current(machine);
+    return known !== undefined && this.now() - known.pxeMs <= PXE_MS;
+  }
+
   private isLoaded(sighting: Sighting): boolean {
     return this.now() - sighting.loadedMs <= LOADER_MS;
   }
@@ -91,12 +102,13 @@ export class Sightings {
     const sighting = this.current(machine) ?? this.fresh(machine);
     if (sighting.family !== r.family && r.family !== "bsd-loader") sighting.loadedMs = NEVER;
     sighting.family = r.family;
+    if (isPxeRom(r.family)) sighting.pxeMs = this.now();
     return r;
   }
 
   private fresh(machine: Machine): Sighting {
     const lastMs = this.now();
-    const sighting: Sighting = { family: "unknown", lastMs, loadedMs: NEVER };
+    const sighting: Sighting = { family: "unknown", lastMs, loadedMs: NEVER, pxeMs: NEVER };
     this.seen.set(machine.mac, sighting);
     return sighting;
   }

@@ -22,6 +22,8 @@ export interface RunningSite {
   readonly sightings: Sightings;
   readonly counters: StatusCounters;
   readonly addresses: AddressBook;
+  /** Other DHCP servers; undefined where BOOTP and DHCP are off. */
+  readonly beside: RunningServices["beside"];
   readonly wake: RunningServices["wake"];
   /** What the commands of this host ask the keeper by. */
   readonly assets: AssetControl;

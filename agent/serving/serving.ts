@@ -112,6 +112,7 @@ export class Serving {
       sightings,
       counters,
       wake: network.wake,
+      beside: network.beside,
       addresses,
       assets: assetControl({ site, keeper, cache, booting, pid: process.pid, version }),
     };

@@ -1,8 +1,10 @@
 import path from "node:path";
+import { PXE_MENU_FOREVER } from "../../protocols/dhcp/pxe.ts";
 import { formatIpv4, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { treatmentKey } from "../assets/treatment/treatment.ts";
 import type {
   AssetSpec,
+  BootMenu,
   BsdBoot,
   Chain,
   LinuxBoot,
@@ -221,6 +223,16 @@ function addProfile(f: Facts, p: Profile): void {
     else f.addFile(`files.${name}`, source.file, "template ");
   }
   f.add("boot", p.boot);
+  if (p.menu) addMenu(f, p.menu);
+}
+
+function addMenu(f: Facts, { prompt, items }: BootMenu): void {
+  f.add("menu.prompt", prompt.text);
+  const { timeoutS } = prompt;
+  f.add("menu.timeout", timeoutS === PXE_MENU_FOREVER ? "never" : `${timeoutS} s`);
+  for (const [i, { name, boot }] of items.entries()) {
+    f.add(`menu.items.${i + 1}`, boot === undefined ? name : `${name}: ${boot}`);
+  }
 }
 
 function addBsd(f: Facts, b: BsdBoot, profile: string): void {

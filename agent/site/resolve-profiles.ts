@@ -3,6 +3,7 @@ import { type Ipv4, parseIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import { isAbsPath } from "./leaves.ts";
 import type { Names } from "./names.ts";
 import type { Path, Problems } from "./problems.ts";
+import { resolveMenu } from "./resolve-menu.ts";
 import type { RawBsd, RawLinux, RawProfile, RawRoot } from "./schema.ts";
 import type {
   AssetSpec,
@@ -60,13 +61,17 @@ function resolveProfile(name: string, raw: RawProfile, context: ProfileContext):
   const bsd = raw.bsd && resolveBsd(name, raw.bsd, [...at, "bsd"], context);
   const linux = raw.linux && resolveLinux(name, raw, raw.linux, [...at, "linux"], context);
   const files = resolveFiles(raw, [...at, "files"], context);
-  if (raw.boot !== undefined) checkBoot(name, raw, raw.boot, [...at, "boot"], problems);
+  const boots = (boot: string, there: Path, whose: string): void =>
+    checkBoot(raw, boot, [...at, "files", boot], there, whose, problems);
+  if (raw.boot !== undefined) boots(raw.boot, [...at, "boot"], `boot of profile "${name}"`);
+  const menu = raw.menu && resolveMenu(name, raw.menu, [...at, "menu"], problems, boots);
   return Object.freeze({
     name,
     files,
     ...(bsd ? { bsd } : {}),
     ...(linux ? { linux } : {}),
     ...(raw.boot === undefined ? {} : { boot: raw.boot }),
+    ...(menu ? { menu } : {}),
   });
 }
 
@@ -185,21 +190,23 @@ function resolveFiles(
   return files;
 }
 
+/** `inFiles`: the path that `boot` would have in `files`. `whose`: what names it, at `at`. */
 function checkBoot(
-  name: string,
   raw: RawProfile,
   boot: string,
+  inFiles: Path,
   at: Path,
+  whose: string,
   problems: Problems,
 ): void {
   const files = Object.keys(raw.files ?? {});
   if (!files.includes(boot)) {
-    if (problems.isExcused([...at.slice(0, -1), "files", boot])) return;
+    if (problems.isExcused(inFiles)) return;
     const cure = didYouMean(boot, files, `add it: files: { ${boot}: ASSET }`);
-    problems.add(at, `boot of profile "${name}" names no file of it: ${quote(boot)}`, cure);
+    problems.add(at, `${whose} names no file of it: ${quote(boot)}`, cure);
   } else if (boot.length > MAX_BOOT_NAME) {
     const cure = `a BOOTP header has room for ${MAX_BOOT_NAME} octets: shorten the name`;
-    problems.add(at, `boot of profile "${name}" is ${boot.length} octets long`, cure);
+    problems.add(at, `${whose} is ${boot.length} octets long`, cure);
   }
 }
 

@@ -5,6 +5,7 @@ import { FAMILIES, type Family } from "./families.ts";
 import * as leaf from "./leaves.ts";
 import { ASSET, CACHE, type RawAsset, type RawCache } from "./schema-assets.ts";
 import { MANAGEMENT, type RawManagement } from "./schema-management.ts";
+import { MENU, type RawMenu } from "./schema-menu.ts";
 import { NETWORK, type RawNetwork, type RawUnknown, UNKNOWN } from "./schema-network.ts";
 import { type RawStore, STORE } from "./schema-stores.ts";
 import type { Scalar } from "./site.ts";
@@ -53,6 +54,7 @@ export interface RawProfile {
   readonly linux?: RawLinux;
   readonly files?: Readonly<Record<string, string | { readonly template?: string }>>;
   readonly boot?: string;
+  readonly menu?: RawMenu;
 }
 
 export type RawChain = Readonly<Partial<Record<Family, string>>>;
@@ -95,6 +97,7 @@ const PROFILE = table({
   linux: opt(LINUX),
   files: opt(mapOf(leaf.FILE_NAME, textOr(leaf.TEXT, TEMPLATE))),
   boot: opt(leaf.TEXT),
+  menu: opt(MENU),
 });
 
 const CHAIN = table(Object.fromEntries(FAMILIES.map((f) => [f, opt(leaf.TEXT)])));

@@ -262,6 +262,22 @@ export interface LinuxBoot {
   readonly rootPath?: string;
 }
 
+/** A line of a boot menu. */
+export interface MenuItem {
+  /** Printable ASCII. */
+  readonly name: string;
+  /** A name in `files`; absent: what the profile boots without a menu. */
+  readonly boot?: string;
+}
+
+/** A menu that PXE firmware shows (PXE specification 2.1). It fits into option 43. */
+export interface BootMenu {
+  /** What stands on the screen, and after how long the first item is taken; PXE_MENU_FOREVER: the menu is shown at once and waits. */
+  readonly prompt: { readonly text: string; readonly timeoutS: number };
+  /** At least one. */
+  readonly items: readonly MenuItem[];
+}
+
 /** What a machine can boot: at most one of `bsd` and `linux`; files alone are enough. */
 export interface Profile {
   readonly name: string;
@@ -271,6 +287,7 @@ export interface Profile {
   readonly files: ReadonlyMap<string, FileSource>;
   /** The name in `files` that BOOTP and DHCP offer. At most 127 octets: it must fit the header's `file`. */
   readonly boot?: string;
+  readonly menu?: BootMenu;
 }
 
 /** Firmware family to first boot program. */

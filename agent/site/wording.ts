@@ -18,6 +18,10 @@ export function place(path: Path): string {
   if (singular === undefined) return path.join(".");
   if (name === undefined) return section;
   const thing = `${singular} ${quote(name)}`;
+  if (rest.at(-2) === "items") {
+    const item = `item ${Number(rest.at(-1)) + 1}`;
+    return `${item} of the ${rest.slice(0, -2).join(".")} of ${thing}`;
+  }
   return rest.length === 0 ? thing : `${rest.join(".")} of ${thing}`;
 }
 

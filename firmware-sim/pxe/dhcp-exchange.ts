@@ -10,8 +10,10 @@ import {
   PXE_BOOT_SERVER_PORT,
 } from "../../protocols/dhcp/options.ts";
 import { DhcpView } from "../../protocols/dhcp/packet.ts";
+import { encodePxeVendor, PxeVendorView, writePxeVendor } from "../../protocols/dhcp/pxe.ts";
 import { formatIpv4, IPV4_BROADCAST, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { sameMac } from "../../protocols/wire/mac-address.ts";
+import { Octets } from "../../protocols/wire/octets.ts";
 import { Status, statusName } from "../../protocols/wire/status.ts";
 import type { BootContext } from "../boot-machine.ts";
 import { BootFailure, type BootScript } from "../boot-script.ts";
@@ -50,6 +52,14 @@ export function isPxeReply(reply: DhcpView): boolean {
 /** The boot file of a reply: the `file` field, else option 67; "" when there is none. */
 export function bootFileOf(reply: DhcpView): string {
   return reply.fileText() || reply.optionText(DhcpOption.BootfileName);
+}
+
+/** Option 43 of a reply; undefined: it has none, or one that is damaged. */
+export function vendorOf(reply: DhcpView): (PxeVendorView & { readonly o: Octets }) | undefined {
+  const o = Octets.alloc(1_024);
+  const len = reply.optionJoined(DhcpOption.VendorSpecific, o);
+  const vendor = new PxeVendorView();
+  return len < 0 || vendor.reset(o, 0, len) !== 0 ? undefined : Object.assign(vendor, { o });
 }
 
 /** One transaction of DISCOVER, OFFER, REQUEST and ACK on port 68. Close it when done. */
@@ -134,18 +144,26 @@ export class DhcpExchange {
     throw this.failure("no ACK");
   }
 
-  /** Asks a boot server on port 4011 for the boot file (PXE 2.1 section 2.2.3), unicast from port 68. */
-  *askBootServer(server: Ipv4): BootScript<DhcpView> {
+  /**
+   * Asks a boot server on port 4011 for the boot file (PXE 2.1 section 2.2.3), unicast from port 68. `item`: the type of what was
+   * chosen from a menu; the answer has to say it again.
+   */
+  *askBootServer(server: Ipv4, item?: number): BootScript<DhcpView> {
     const { host } = this;
     yield* host.resolve(server);
     this.say(`asking ${formatIpv4(server)}:${PXE_BOOT_SERVER_PORT}`);
     for (let tries = 0; tries < REQUEST_TRIES; tries++) {
-      this.send(server, PXE_BOOT_SERVER_PORT, DhcpMessageType.Request, () => {});
+      this.send(server, PXE_BOOT_SERVER_PORT, DhcpMessageType.Request, (w) => {
+        const chosen = item === undefined ? undefined : { type: item, layer: 0 };
+        const vendor = chosen && encodePxeVendor({ bootItem: chosen });
+        if (vendor) writePxeVendor(w, vendor);
+      });
       const untilMs = host.nowMs + REQUEST_WAIT_MS;
       while (host.nowMs < untilMs) {
         const ack = yield* this.reply(DhcpMessageType.Ack, untilMs);
-        if (ack && bootFileOf(ack) !== "") return ack;
-        if (ack) this.ignored = "an ACK without a boot file";
+        const other = ack && item !== undefined && vendorOf(ack)?.bootItemType !== item;
+        if (ack && !other && bootFileOf(ack) !== "") return ack;
+        if (ack) this.ignored = other ? "an ACK of another item" : "an ACK without a boot file";
       }
     }
     throw this.failure(`no boot file from ${formatIpv4(server)}:${PXE_BOOT_SERVER_PORT}`);

@@ -1,7 +1,7 @@
 import type { DhcpWriter } from "../../protocols/dhcp/message.ts";
 import { BROADCAST_FLAG, DhcpOption } from "../../protocols/dhcp/options.ts";
 import type { DhcpView } from "../../protocols/dhcp/packet.ts";
-import { PxeDiscovery, PxeVendorView } from "../../protocols/dhcp/pxe.ts";
+import { PxeDiscovery } from "../../protocols/dhcp/pxe.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import { Octets } from "../../protocols/wire/octets.ts";
 import type { BootContext } from "../boot-machine.ts";
@@ -9,7 +9,13 @@ import type { BootScript } from "../boot-script.ts";
 import { IncomingFile } from "../content.ts";
 import type { FirmwareOptions } from "../firmware.ts";
 import { tftpProbe, tftpRead } from "../stack/tftp-client.ts";
-import { bootFileOf, DhcpExchange, type DhcpProfile, isPxeReply } from "./dhcp-exchange.ts";
+import {
+  bootFileOf,
+  DhcpExchange,
+  type DhcpProfile,
+  isPxeReply,
+  vendorOf,
+} from "./dhcp-exchange.ts";
 
 /** Vendor class of an x86 BIOS with UNDI 2.1. */
 export const PXE_BIOS_CLASS = "PXEClient:Arch:00000:UNDI:002001";
@@ -35,6 +41,12 @@ export function putPxeIdentity(w: DhcpWriter, uuid: Uint8Array): void {
   w.octets(DhcpOption.ClientMachineIdentifier, id, 0, id.u8.length);
 }
 
+/** What a ROM is told beside the rest. */
+export interface PxeRomOptions extends FirmwareOptions {
+  /** Which item of a menu is chosen, from 1; nobody presses a key unless told, and the first is taken. */
+  readonly menuItem?: number;
+}
+
 /** What the ROM found out: where its boot file is. */
 interface BootFile {
   readonly server: Ipv4;
@@ -50,13 +62,13 @@ interface BootFile {
 export function* pxeRom(
   context: BootContext,
   uuid: Uint8Array,
-  options: FirmwareOptions,
+  options: PxeRomOptions,
 ): BootScript<number> {
   const { host, say } = context;
   const exchange = new DhcpExchange(context, romProfile(uuid));
   let file: BootFile;
   try {
-    file = yield* findBootFile(exchange);
+    file = yield* findBootFile(exchange, context, options.menuItem ?? 1);
   } finally {
     exchange.close();
   }
@@ -89,7 +101,19 @@ function romProfile(uuid: Uint8Array): DhcpProfile {
   };
 }
 
-function* findBootFile(exchange: DhcpExchange): BootScript<BootFile> {
+function* findBootFile(
+  exchange: DhcpExchange,
+  context: BootContext,
+  chosen: number,
+): BootScript<BootFile> {
+  const ask = function* (offer: DhcpView): BootScript<BootFile> {
+    const item = choose(offer, chosen);
+    if (item === undefined) {
+      return fileOf(exchange, yield* exchange.askBootServer(bootServerOf(offer)));
+    }
+    context.say({ kind: "step", stage: "dhcp", text: `menu: ${item.text}` });
+    return fileOf(exchange, yield* exchange.askBootServer(item.server, item.type));
+  };
   const { address, proxy } = yield* exchange.discover();
   const [pxeProxy] = proxy;
   const own = address.find((offer) => isPxeReply(offer));
@@ -98,19 +122,38 @@ function* findBootFile(exchange: DhcpExchange): BootScript<BootFile> {
   if (!offer) throw exchange.failure("no offer names a boot file");
   const ack = yield* exchange.request(offer);
   if (own && namesItsFile(own)) return fileOf(exchange, ack);
-  if (own) return fileOf(exchange, yield* exchange.askBootServer(bootServerOf(own)));
+  if (own) return yield* ask(own);
   if (!pxeProxy) return fileOf(exchange, ack);
   if (bootFileOf(pxeProxy) !== "" && namesItsFile(pxeProxy)) return fileOf(exchange, pxeProxy);
-  return fileOf(exchange, yield* exchange.askBootServer(bootServerOf(pxeProxy)));
+  return yield* ask(pxeProxy);
+}
+
+/** What a menu has at a place, counted from 1: its type, its text, and the first of the servers for it. */
+function choose(
+  reply: DhcpView,
+  place: number,
+): { readonly type: number; readonly text: string; readonly server: Ipv4 } | undefined {
+  const vendor = vendorOf(reply);
+  if (!vendor || vendor.menuAt < 0) return undefined;
+  const { o, menuAt, menuLen, serversAt, serversLen } = vendor;
+  for (let at = menuAt, n = 1; at + 3 <= menuAt + menuLen; n++) {
+    const type = o.dv.getUint16(at);
+    const len = o.dv.getUint8(at + 2);
+    const text = String.fromCharCode(...o.u8.subarray(at + 3, at + 3 + len));
+    at += 3 + len;
+    if (n !== place) continue;
+    for (let list = serversAt; list + 7 <= serversAt + serversLen; ) {
+      if (o.dv.getUint16(list) === type) return { type, text, server: o.dv.getInt32(list + 3) };
+      list += 3 + 4 * o.dv.getUint8(list + 2);
+    }
+  }
+  return undefined;
 }
 
 /** Whether option 43 tells the client to take the boot file of this very reply (PXE 2.1, discovery control bit 3). */
 function namesItsFile(reply: DhcpView): boolean {
-  const into = Octets.alloc(1_024);
-  const len = reply.optionJoined(DhcpOption.VendorSpecific, into);
-  if (len < 0) return false;
-  const vendor = new PxeVendorView();
-  if (vendor.reset(into, 0, len) !== 0) return false;
+  const vendor = vendorOf(reply);
+  if (!vendor) return false;
   if (vendor.discoveryControl < 0) return vendor.menuAt < 0;
   return (vendor.discoveryControl & PxeDiscovery.UseBootFile) !== 0;
 }

@@ -1,12 +1,11 @@
 import { type BootContext, BootMachine } from "../boot-machine.ts";
 import { BootFailure, type BootScript, pause } from "../boot-script.ts";
-import type { FirmwareOptions } from "../firmware.ts";
 import { HostStack } from "../stack/host-stack.ts";
 import { ipxe } from "./ipxe.ts";
-import { pxeRom } from "./pxe-rom.ts";
+import { type PxeRomOptions, pxeRom } from "./pxe-rom.ts";
 
 /** A PC that boots over the network. */
-export interface PxeOptions extends FirmwareOptions {
+export interface PxeOptions extends PxeRomOptions {
   /** Sixteen octets in SMBIOS order, as option 97 carries them; made from the Ethernet address when absent. */
   readonly uuid?: Uint8Array;
   /** The ROM is iPXE itself: no boot program is loaded by TFTP first. */

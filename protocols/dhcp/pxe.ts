@@ -29,6 +29,9 @@ export const PxeDiscovery = {
 /** The prompt's timeout that shows the menu and waits for ever. 0 takes the first item without showing anything. */
 export const PXE_MENU_FOREVER = 255;
 
+/** Type of the first item that is a vendor's own (PXE specification 2.1, table 2-1). In a menu, type 0 is a local boot. */
+export const PXE_FIRST_OWN_TYPE = 0x8000;
+
 /**
  * Re-pointable view of option 43 in a PXE message; point it at the option's value.
  *
@@ -94,6 +97,21 @@ export interface PxeVendorRepr {
   readonly prompt?: { readonly timeoutS: number; readonly text: string };
   readonly menu?: readonly { readonly type: number; readonly text: string }[];
   readonly bootItem?: { readonly type: number; readonly layer: number };
+}
+
+/** A menu all of whose items are asked for at one server: types count on from `PXE_FIRST_OWN_TYPE`. */
+export function pxeMenu(
+  server: Ipv4,
+  prompt: { readonly timeoutS: number; readonly text: string },
+  names: readonly string[],
+): PxeVendorRepr {
+  const types = names.map((_, i) => PXE_FIRST_OWN_TYPE + i);
+  return {
+    discoveryControl: PxeDiscovery.NoBroadcast | PxeDiscovery.NoMulticast,
+    servers: types.map((type) => ({ type, addresses: [server] })),
+    prompt,
+    menu: names.map((text, i) => ({ type: PXE_FIRST_OWN_TYPE + i, text })),
+  };
 }
 
 /** What a Raspberry Pi must see in an offer before it goes on (Raspberry Pi documentation, network booting). */

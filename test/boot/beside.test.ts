@@ -1,4 +1,8 @@
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { JournalEntry } from "../../agent/log/journal.ts";
 import { DhcpWriter } from "../../protocols/dhcp/message.ts";
 import {
   BOOTREPLY,
@@ -9,9 +13,10 @@ import {
 } from "../../protocols/dhcp/options.ts";
 import { DhcpView } from "../../protocols/dhcp/packet.ts";
 import { Octets } from "../../protocols/wire/octets.ts";
-import { AgentProcess } from "../support/agent-process.ts";
+import { AgentProcess, MAIN } from "../support/agent-process.ts";
 import { destination, fence, TARGETS } from "../support/asking.ts";
 import { BootSite, NET } from "../support/boot-site.ts";
+import { parseExposition } from "../support/exposition.ts";
 import { Namespace } from "../support/netns.ts";
 import { read } from "../support/questions.ts";
 import {
@@ -138,6 +143,38 @@ async function proxyOffer(): Promise<void> {
   expect(view.fileText()).toBe(NET.file);
 }
 
+/** v100 asks in the same way, and is offered the address that the site reserves. */
+async function addressOffer(): Promise<void> {
+  const discover = uefi(DhcpMessageType.Discover);
+  const { view } = await answered(() => fresh.udp({ ...ALL, port: 67 }, 68, discover), 68);
+  expect([view.messageType, view.yiaddr]).toEqual([DhcpMessageType.Offer, ip(NET.v100.ip)]);
+}
+
+/** The other server offers an address to somebody; resolves with what the agent says of it. */
+async function otherServer({ journal }: AgentProcess, to = ALL): Promise<JournalEntry> {
+  const offer = message(DhcpMessageType.Offer, { yiaddr: ip(GIVEN) }, (w) => {
+    w.ipv4(DhcpOption.ServerIdentifier, ip(OTHER.ip));
+  });
+  other.udp({ ...to, port: 68 }, 67, offer);
+  return await until("a word about the other server", () =>
+    journal.find((e) => e.event === "another DHCP server" && e.address === OTHER.ip),
+  );
+}
+
+/** What the agent with this state folder answers on its socket. */
+async function asked(state: string, path: string): Promise<string> {
+  const socketPath = `${state}/agent.sock`;
+  const asks = get({ socketPath, path, headers: { accept: "application/json" } });
+  const [answer] = (await once(asks, "response")) as [IncomingMessage];
+  return await text(answer);
+}
+
+/** What `pilotlight servers WORDS --json` says on the agent's host. */
+function servers(state: string, ...words: readonly string[]): unknown {
+  const args = [MAIN, "servers", ...words, "--state", state, "--json"];
+  return JSON.parse(inside.run(process.execPath, ...args));
+}
+
 describe.each(["authoritative", "auto", "proxy"])("an agent whose site says dhcp: %s", (mode) => {
   it("never says by ICMP that a port is closed", async () => {
     await serve(mode);
@@ -189,13 +226,7 @@ describe("an agent beside another DHCP server", () => {
   it("notices it in auto at once, says which it is, and is a proxy from then on", async () => {
     const state = tempDir();
     const first = await serve("auto", "--state", state);
-    const offer = message(DhcpMessageType.Offer, { yiaddr: ip(GIVEN) }, (w) => {
-      w.ipv4(DhcpOption.ServerIdentifier, ip(OTHER.ip));
-    });
-    other.udp({ ...ALL, port: 68 }, 67, offer);
-    const told = await until("a word about the other server", () =>
-      first.journal.find((e) => e.event === "another DHCP server"),
-    );
+    const told = await otherServer(first);
     expect(told).toMatchObject({ address: OTHER.ip, outcome: "noted" });
     expect(told.decision).toContain("from now on we only say what to boot");
     await proxyOffer();
@@ -205,9 +236,45 @@ describe("an agent beside another DHCP server", () => {
     expect(again.journal.filter((e) => e.event === "another DHCP server")).toEqual([]);
   });
 
+  it("is none in auto any more when the operator says that it is gone, also after a restart", async () => {
+    const state = tempDir();
+    const first = await serve("auto", "--state", state);
+    await otherServer(first);
+    await first.close();
+    const again = await serve("auto", "--state", state);
+    expect(servers(state)).toMatchObject({
+      conduct: "proxy",
+      servers: [{ address: OTHER.ip, givesAddresses: true, kept: true }],
+    });
+    await proxyOffer();
+    expect(servers(state, "forget")).toMatchObject({ server: { address: OTHER.ip, kept: false } });
+    await until("the operator's word in the journal", () =>
+      again.journal.some((e) => e.decision === `${OTHER.ip} is forgotten, as local said`),
+    );
+    await addressOffer();
+    await again.close();
+    await serve("auto", "--state", state);
+    expect(servers(state)).toMatchObject({ conduct: "reservations", servers: [] });
+    await addressOffer();
+    const none = inside.try(process.execPath, MAIN, "servers", "forget", "--state", state);
+    expect([none.status, none.stderr]).toEqual([1, expect.stringContaining("E_NOT_FOUND")]);
+  });
+
+  it("is told of beside authoritative in the journal, the status and the metrics", async () => {
+    const state = tempDir();
+    const { decision } = await otherServer(await serve("authoritative", "--state", state));
+    expect(decision).toContain("gives addresses here as well");
+    const metrics = parseExposition(await asked(state, "/metrics"));
+    expect(metrics.get("pilotlight_dhcp_other_servers")?.samples[0]?.value).toBe(1);
+    expect(JSON.parse(await asked(state, "/v1/status"))).toMatchObject({
+      state: "degraded",
+      dhcp: { mode: "authoritative", conduct: "all", otherServers: 1 },
+    });
+  });
+
   it("asks for it by itself, from a card that is nobody's, and hears an answer to that card alone", async () => {
     const from = other.wire.seen.length;
-    const { journal } = await serve("auto");
+    const agent = await serve("auto");
     const probe = await until("a probe", () =>
       other.wire.seen.slice(from).find((s) => s.kind === "udp" && s.dstPort === 67),
     );
@@ -215,12 +282,6 @@ describe("an agent beside another DHCP server", () => {
     expect(view.reset(probe.payload, 0, probe.payload.u8.length)).toBe(0);
     const card = probe.payload.u8.slice(view.chaddrAt, view.chaddrAt + 6);
     expect((card[0] ?? 0) & 3).toBe(2);
-    const offer = message(DhcpMessageType.Offer, { yiaddr: ip(GIVEN) }, (w) => {
-      w.ipv4(DhcpOption.ServerIdentifier, ip(OTHER.ip));
-    });
-    other.udp({ mac: card, ip: ip(GIVEN), port: 68 }, 67, offer);
-    await until("a word about the other server", () =>
-      journal.find((e) => e.event === "another DHCP server" && e.address === OTHER.ip),
-    );
+    await otherServer(agent, { mac: card, ip: ip(GIVEN) });
   });
 });

@@ -84,7 +84,9 @@ export async function startVirtualAgent(
   const services = await startServices(context, lanes, MAX_TRANSFERS, (close) => stops.push(close));
   return {
     host,
-    journal: journal.entries(),
+    get journal() {
+      return journal.entries();
+    },
     problems,
     site,
     services,

@@ -1,4 +1,4 @@
-import type { AgentStatus, BundleRecord, SiteStatus } from "../../control/messages.ts";
+import type { AgentStatus, BundleRecord, DhcpStatus, SiteStatus } from "../../control/messages.ts";
 import type { AgentState } from "../../discovery/services.ts";
 import { shortFingerprint } from "../../identity/fingerprint.ts";
 import { octetsText } from "../../log/timeline.ts";
@@ -56,6 +56,7 @@ export function statusLines(s: AgentStatus, nowMs: number, colour: boolean): rea
       failed > 0 ? "bad" : "plain",
     );
   }
+  if (s.dhcp) say("dhcp", ...dhcpText(s.dhcp));
   if (!clock.plausible) say("clock", `says ${clock.time}: it is wrong`, "bad");
   const memory = octetsText(s.residentOctets);
   say("running", `for ${age(s.startedAt, nowMs)}, ${memory} of memory, log level ${s.logLevel}`);
@@ -67,6 +68,14 @@ export function statusLines(s: AgentStatus, nowMs: number, colour: boolean): rea
     say("rubbish", `${shown.join(", ")}${counters.length > MOST_COUNTERS ? " …" : ""}`, "dim");
   }
   return lines;
+}
+
+/** "auto (proxy), 1 other server gives addresses"; two that give addresses are a fault. */
+function dhcpText({ mode, conduct, otherServers: n }: DhcpStatus): [text: string, style: Style] {
+  const does = mode === "auto" ? `${mode} (${conduct})` : mode;
+  if (n === 0) return [does, "plain"];
+  const others = n === 1 ? "1 other server gives" : `${n} other servers give`;
+  return [`${does}, ${others} addresses`, conduct === "all" ? "bad" : "plain"];
 }
 
 function siteLines(

@@ -28,6 +28,7 @@ export function steerCommands(
     statusCommand(host, parts),
     machinesCommand(host, parts),
     leasesCommand(host, parts),
+    serversCommand(host, parts),
     eventsCommand(host, parts),
     bootCommand(host, parts),
     ...overrideCommands(host, parts),
@@ -209,6 +210,32 @@ function leasesCommand(host: CommandHost, parts: OpenParts): Command {
       }),
   );
   return leases;
+}
+
+function serversCommand(host: CommandHost, parts: OpenParts): Command {
+  const servers = new Command("servers")
+    .description("Other DHCP servers on an agent's rack, and what it does about addresses.")
+    .addHelpText("after", "\nExample:\n  pilotlight servers rack7");
+  servers.addCommand(
+    common(new Command("list"), "pilotlight servers list rack7")
+      .description("Show other DHCP servers; it is what `servers` alone does.")
+      .argument("[agent]", "the agent")
+      .action(async (agent: string | undefined, options: SteerOptions) => {
+        const { listServers } = await import("./servers.ts");
+        await listServers(await context(host, options, parts), agent, options);
+      }),
+    { isDefault: true },
+  );
+  servers.addCommand(
+    common(new Command("forget"), "pilotlight servers forget rack7")
+      .description("Say that the other server is gone for good, so that `auto` is no proxy.")
+      .argument("[agent]", "the agent")
+      .action(async (agent: string | undefined, options: SteerOptions) => {
+        const { forgetServer } = await import("./servers.ts");
+        await forgetServer(await context(host, options, parts), agent, options);
+      }),
+  );
+  return servers;
 }
 
 function eventsCommand(host: CommandHost, parts: OpenParts): Command {

@@ -8,6 +8,7 @@ import { journalHandlers } from "./journal.ts";
 import { leaseHandlers } from "./leases.ts";
 import { machineHandlers } from "./machines.ts";
 import type { AgentParts } from "./parts.ts";
+import { serverHandlers } from "./servers.ts";
 import { siteHandlers } from "./site.ts";
 import { statusHandlers } from "./status.ts";
 import { trustHandlers } from "./trust.ts";
@@ -20,6 +21,7 @@ export function createHandlers(parts: AgentParts): Handlers {
     ...siteHandlers(parts),
     ...machineHandlers(parts),
     ...leaseHandlers(parts),
+    ...serverHandlers(parts),
     ...cacheHandlers(parts),
     ...journalHandlers(parts),
     ...eventHandlers(parts),

@@ -37,6 +37,8 @@ export interface RunningSite {
   /** Absent: it gives no addresses. */
   readonly addresses?: AddressBook | undefined;
   readonly counters: StatusCounters;
+  /** Other DHCP servers; absent: BOOTP and DHCP are off. */
+  readonly beside?: RunningServices["beside"];
   readonly wake: RunningServices["wake"];
   /** Of the rack. */
   readonly interfaceName: string;

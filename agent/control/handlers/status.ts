@@ -1,6 +1,6 @@
 import { isPlausible, type KeeperStatus } from "../../assets/fetch/status.ts";
 import type { LogLevel } from "../../log/logger.ts";
-import type { AgentStatus, SiteStatus } from "../messages.ts";
+import type { AgentStatus, DhcpStatus, SiteStatus } from "../messages.ts";
 import type { Handlers } from "../verbs.ts";
 import { identityOf } from "./identity.ts";
 import { type AgentParts, isoTime, type RunningSite } from "./parts.ts";
@@ -25,6 +25,7 @@ async function statusOf(parts: AgentParts): Promise<AgentStatus> {
     booting: running?.activity.machines() ?? [],
     machines: running?.planner.site.machines.length ?? 0,
     ...(assets ? { assets } : {}),
+    ...(running ? { dhcp: dhcpStatus(running) } : {}),
     clock: { time: isoTime(nowMs), plausible: isPlausible(nowMs) },
     startedAt: isoTime(parts.startedMs),
     residentOctets: process.memoryUsage.rss(),
@@ -44,6 +45,12 @@ function siteStatus(parts: AgentParts, running: RunningSite | undefined): SiteSt
     ...(bundle ? { bundle } : {}),
     ...(probation ? { probation } : {}),
   };
+}
+
+function dhcpStatus({ beside }: RunningSite): DhcpStatus {
+  if (!beside) return { mode: "off", conduct: "off", otherServers: 0 };
+  const { mode, conduct, servers } = beside.status;
+  return { mode, conduct, otherServers: servers.filter((s) => s.givesAddresses).length };
 }
 
 function assetCounts({ assets, cache }: KeeperStatus): AgentStatus["assets"] {

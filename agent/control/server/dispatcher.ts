@@ -2,6 +2,7 @@ import { AgentError } from "../../errors.ts";
 import type { Caller } from "../caller.ts";
 import { encodeCbor } from "../cbor.ts";
 import { PROTOCOL_VERSION, type VerbName } from "../messages.ts";
+import { METRICS_TYPE, metricsText } from "../metrics.ts";
 import { NONCE_MS } from "../nonce-desk.ts";
 import { VERBS } from "../verbs.ts";
 import { readerOf, refusePlain } from "./access.ts";
@@ -69,6 +70,8 @@ export class Dispatcher {
           return this.reply(request, await this.claim(request));
         case "read":
           return await this.read(request, route.verb, route.args);
+        case "metrics":
+          return await this.metrics(request);
         default:
           return await this.told(request, () =>
             route.kind === "nonce" ? this.nonce() : this.about(),
@@ -105,6 +108,15 @@ export class Dispatcher {
     return this.told(request, () =>
       this.run(verb, readTextArgs(verb, args), admit(), request.signal),
     );
+  }
+
+  /** The status, for those who may read it. */
+  private async metrics(request: ControlRequest): Promise<ControlReply> {
+    const verb = "status.get";
+    const caller = readerOf(verb, request, this.parts.readPolicy());
+    const status = await this.parts.handlers[verb]({}, { caller, signal: request.signal });
+    const headers = { ...COMMON, "content-type": METRICS_TYPE };
+    return { status: 200, headers, body: Buffer.from(metricsText(status)) };
   }
 
   /** Answers by GET, signed when the asker wants it. */

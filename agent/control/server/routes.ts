@@ -3,10 +3,12 @@ import { VERBS } from "../verbs.ts";
 import { HttpRefusal } from "./http-refusal.ts";
 
 const PREFIX = `/v${PROTOCOL_VERSION}`;
+/** Where those who collect metrics look unless they are told otherwise. */
+const METRICS = "/metrics";
 
 /** What a path stands for. */
 export type Route =
-  | { readonly kind: "about" | "nonce" | "call" | "claim" }
+  | { readonly kind: "about" | "nonce" | "call" | "claim" | "metrics" }
   | {
       readonly kind: "read";
       readonly verb: VerbName;
@@ -24,6 +26,7 @@ const METHODS = {
   read: "GET, HEAD",
   about: "GET, HEAD",
   nonce: "GET, HEAD",
+  metrics: "GET, HEAD",
   call: "POST",
   claim: "POST",
 } as const;
@@ -49,6 +52,7 @@ export function routeOf(method: string, target: string): Route {
 }
 
 function match(path: string, query: string): Route | undefined {
+  if (path === METRICS) return { kind: "metrics" };
   if (path === PREFIX || path === `${PREFIX}/`) return { kind: "about" };
   if (path === `${PREFIX}/nonce`) return { kind: "nonce" };
   if (path === `${PREFIX}/call`) return { kind: "call" };

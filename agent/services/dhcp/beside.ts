@@ -88,9 +88,9 @@ export class DhcpBeside {
     this.watch.handleReply(o, udp);
   }
 
-  /** The operator says that the other server is gone for good. Resolves when that is durable; false: none was kept. */
-  async forget(): Promise<boolean> {
-    const forgotten = await this.watch.forget();
+  /** Somebody says that the other server is gone for good. Resolves when that is durable; false: none was kept. */
+  async forget(by: string): Promise<boolean> {
+    const forgotten = await this.watch.forget(by);
     if (forgotten) this.support?.foreign.clear();
     return forgotten;
   }

@@ -103,7 +103,7 @@ export class BootServer {
       this.silent(mac, no, plan);
       return;
     }
-    const choice = this.choice();
+    const choice = this.choice(plan);
     if (!choice) return;
     if (choice.kind === "refused") {
       this.silent(mac, choice.why, plan);
@@ -131,12 +131,12 @@ export class BootServer {
   }
 
   /** What was chosen from a menu; undefined: option 43 is rubbish. */
-  private choice(): ItemChoice | undefined {
+  private choice({ machine }: BootPlan): ItemChoice | undefined {
     const { view, vendor, joined } = this;
     const len = view.optionJoined(DhcpOption.VendorSpecific, joined);
     if (len < 0) return { kind: "none" };
     const status = vendor.reset(joined, 0, len);
-    if (status === 0) return chosenItem(vendor);
+    if (status === 0) return chosenItem(vendor, machine.profile?.menu);
     this.o.context.counters.add("dhcp", statusName(status));
     return undefined;
   }
@@ -153,7 +153,8 @@ export class BootServer {
     const { family, why } = context.sightings.dhcp(known.machine, told);
     signOfLife(known, context);
     const plan = context.planner.asks(known, { by: "dhcp", family, first: false });
-    const offer = plan.offer(family);
+    const { at, vendor } = choice.kind === "item" ? choice : { at: -1, vendor: undefined };
+    const offer = plan.offer(family, plan.machine.profile?.menu?.items[at]);
     if (offer.bootFile === undefined) {
       this.silent(plan.machine.mac, offer.why, plan);
       return;
@@ -164,8 +165,7 @@ export class BootServer {
       return;
     }
     const { address: server, subnets } = context.planner.site.network;
-    const item = choice.kind === "item" ? choice.vendor : undefined;
-    const rest = { offer, family, pi: told.pi, proxy: true, rapid: false, vendor: item };
+    const rest = { offer, family, pi: told.pi, proxy: true, rapid: false, vendor };
     const content = {
       ...rest,
       type: DhcpMessageType.Ack,

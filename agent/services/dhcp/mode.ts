@@ -56,6 +56,11 @@ export class DhcpConduct {
     this.seen = mode === "auto" ? memory.read() : undefined;
   }
 
+  /** The server that `auto` is a proxy for. */
+  get kept(): SeenServer | undefined {
+    return this.seen;
+  }
+
   get now(): Conduct {
     if (this.mode === "off") return "off";
     if (this.mode === "authoritative") return "all";
@@ -88,11 +93,11 @@ export class DhcpConduct {
     };
   }
 
-  /** The operator says that the other server is gone for good. False: none was seen. */
+  /** The operator says that the other server is gone for good. False: none was seen. When it rejects, nothing has changed. */
   async forget(): Promise<boolean> {
     if (!this.seen) return false;
-    this.seen = undefined;
     await this.memory.write(undefined);
+    this.seen = undefined;
     return true;
   }
 }

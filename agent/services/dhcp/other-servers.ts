@@ -39,7 +39,8 @@ export interface OtherServer {
   readonly address: Ipv4;
   /** Whether it gives addresses; else it only offers something to boot. */
   readonly givesAddresses: boolean;
-  /** Milliseconds of the monotonic clock. */
+  /** When it was heard first and last, milliseconds of the monotonic clock. */
+  readonly firstMs: number;
   readonly lastMs: number;
 }
 
@@ -83,6 +84,7 @@ export class OtherServers {
 
   stop(): void {
     this.cancel?.();
+    this.cancel = undefined;
   }
 
   /** The servers seen so far. */
@@ -90,9 +92,12 @@ export class OtherServers {
     return this.servers.values();
   }
 
-  /** Forgets all of them: those that are still there are found anew. */
+  /** Forgets all of them, and asks at once where it asks at all: those that are still there are found anew. */
   forget(): void {
     this.servers.clear();
+    if (!this.cancel) return;
+    this.stop();
+    this.start();
   }
 
   /** Whether a message is a probe of this or another agent. */
@@ -116,10 +121,12 @@ export class OtherServers {
     const givesAddresses = v.yiaddr !== 0 || isAgentWithAddresses(v);
     const known = this.servers.get(address);
     if (!known && this.servers.size >= MAX_SERVERS) return;
+    const nowMs = this.o.clock.now();
     const server = {
       address,
       givesAddresses: givesAddresses || (known?.givesAddresses ?? false),
-      lastMs: this.o.clock.now(),
+      firstMs: known?.firstMs ?? nowMs,
+      lastMs: nowMs,
     };
     this.servers.set(address, server);
     if (!known || known.givesAddresses !== server.givesAddresses) this.o.found(server);

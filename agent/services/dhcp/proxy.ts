@@ -16,7 +16,7 @@ import { heldBack, type ServiceContext, signOfLife } from "../context.ts";
 import type { FrameSender } from "../link-server.ts";
 import { type AboutAsker, aboutAsker, BootAskers, type Message } from "./boot-asker.ts";
 import { emitReply, MAX_MESSAGE_LEN } from "./message.ts";
-import { menuOffer } from "./pxe-menu.ts";
+import { menuOption } from "./pxe-menu.ts";
 import { messageName } from "./question.ts";
 import { destinationOf, ReplySender } from "./reply-sender.ts";
 import { chooseSubnet } from "./subnet-choice.ts";
@@ -30,8 +30,6 @@ export interface ProxyDhcpInput {
   readonly sender: FrameSender;
   /** Told which address a card has, or asks another server for. */
   readonly located: (mac: MacText, address: Ipv4) => void;
-  /** The text of the menu that a machine wants to see before it asks for its boot file; absent: none wants one. */
-  readonly menuOf?: (plan: BootPlan, family: Family) => string | undefined;
 }
 
 /**
@@ -112,8 +110,7 @@ export class ProxyDhcp {
     const slab = this.pool.borrow();
     if (!slab) throw new Error("an offer is written while another one is");
     const { address: server } = network;
-    const menu = this.o.menuOf?.(plan, family);
-    const vendor = menu === undefined ? undefined : menuOffer(server, menu);
+    const vendor = menuOption(plan, family, context);
     const rest = { subnet, hostname: "", offer, family, pi: told.pi, proxy: true, rapid: false };
     const what = { type: DhcpMessageType.Offer, server, address: 0, lengthS: 0, vendor, ...rest };
     try {
@@ -125,7 +122,7 @@ export class ProxyDhcp {
       context.journal.note({
         ...this.about(mac, plan),
         decision: `another server gives its address; ${offer.why}; ${family}: ${why}`,
-        reply: `ProxyDHCP OFFER, boot ${offer.bootFile}`,
+        reply: `ProxyDHCP OFFER, ${vendor ? "a menu, " : ""}boot ${offer.bootFile}`,
         outcome: "answered",
         octets: len,
       });

@@ -1,55 +1,62 @@
 import {
   encodePxeVendor,
-  PxeDiscovery,
+  PXE_FIRST_OWN_TYPE,
   type PxeVendorRepr,
   type PxeVendorView,
+  pxeMenu,
 } from "../../../protocols/dhcp/pxe.ts";
-import type { Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { Octets } from "../../../protocols/wire/octets.ts";
+import { menuFor } from "../../plan/boot-menu.ts";
+import type { BootPlan } from "../../plan/boot-plan.ts";
+import type { Family } from "../../site/families.ts";
+import type { BootMenu } from "../../site/site.ts";
+import type { ServiceContext } from "../context.ts";
 
-/**
- * Type of the one item of our menus: the first that vendors may use (PXE specification 2.1, table 2-1). Type 0 would be a local
- * boot in a menu, to iPXE as well; in a request it is the "bootstrap server", which any of us is.
- */
-export const MENU_ITEM = 0x8000;
+/** In a request, type 0 is the "bootstrap server": whoever has the boot file. */
 const BOOTSTRAP = 0;
-/** Characters of an item's text: option 43 has 255 octets for all. */
-const MAX_TEXT = 64;
+
+/** Made once for each menu; a change of the site makes other menus. */
+const encoded = new WeakMap<BootMenu, Octets | undefined>();
 
 /**
- * Option 43 of a ProxyDHCP offer with a menu of one item, for a ROM that asks for a boot file only after a menu: where to ask (6,
- * 8), the item (9), and a prompt whose time is over at once (10), so that nobody has to press a key.
+ * Option 43 of an offer to a machine whose profile has a menu: where to ask (6, 8), the items (9), and the prompt (10). Undefined: it
+ * has none, or whoever asks shows none.
  */
-export function menuOffer(server: Ipv4, text: string): Octets | undefined {
-  return encodePxeVendor({
-    discoveryControl: PxeDiscovery.NoBroadcast | PxeDiscovery.NoMulticast,
-    servers: [{ type: MENU_ITEM, addresses: [server] }],
-    prompt: { timeoutS: 0, text: "PXE" },
-    menu: [{ type: MENU_ITEM, text: text.slice(0, MAX_TEXT) }],
-  });
+export function menuOption(
+  plan: BootPlan,
+  family: Family,
+  { sightings }: Pick<ServiceContext, "sightings">,
+): Octets | undefined {
+  const menu = menuFor(plan, family, sightings);
+  if (!menu) return undefined;
+  if (!encoded.has(menu)) {
+    const names = menu.items.map(({ name }) => name);
+    encoded.set(menu, encodePxeVendor(pxeMenu(plan.server, menu.prompt, names)));
+  }
+  return encoded.get(menu);
 }
 
 /** What a request on port 4011 chose. */
 export type ItemChoice =
-  /** Nothing: it wants the file. */
+  /** No item: it wants the file. */
   | { readonly kind: "none" }
-  /** An item of ours; `vendor` is the option 43 that says so in the answer. */
-  | { readonly kind: "item"; readonly vendor: Octets | undefined }
+  /** `at`: of the menu's items, from 0; below 0: the bootstrap server. `vendor`: the option 43 that says so in the answer. */
+  | { readonly kind: "item"; readonly at: number; readonly vendor: Octets | undefined }
   | { readonly kind: "refused"; readonly why: string };
 
-const VENDORS: ReadonlyMap<number, Octets | undefined> = new Map(
-  [BOOTSTRAP, MENU_ITEM].map((type) => [type, encodePxeVendor(itemOf(type))]),
-);
-
-/** Reads sub-option 71. Layers beside 0 are for credentials and for boot programs that ask a second time: there are none. */
-export function chosenItem(v: PxeVendorView): ItemChoice {
+/**
+ * Reads sub-option 71. Layers beside 0 are for credentials and for boot programs that ask a second time: there are none. `menu`: of
+ * the machine's profile; without one the first item is what it boots, for a client that has kept an older menu.
+ */
+export function chosenItem(v: PxeVendorView, menu: BootMenu | undefined): ItemChoice {
   const { bootItemType: type, bootItemLayer: layer } = v;
   if (type < 0) return { kind: "none" };
-  if (!VENDORS.has(type)) {
+  const at = type - PXE_FIRST_OWN_TYPE;
+  if (type !== BOOTSTRAP && (at < 0 || at >= (menu?.items.length ?? 1))) {
     return { kind: "refused", why: `chose item ${type} of a menu, which is not one of ours` };
   }
   if (layer !== 0) return { kind: "refused", why: `asks for layer ${layer} of a boot item` };
-  return { kind: "item", vendor: VENDORS.get(type) };
+  return { kind: "item", at, vendor: encodePxeVendor(itemOf(type)) };
 }
 
 function itemOf(type: number): PxeVendorRepr {

@@ -32,6 +32,7 @@ const PI_EEPROM: Octets | undefined = encodePxeVendor(RASPBERRY_PI_BOOT);
  * - UEFI takes an offer for HTTP boot only if it calls itself one.
  * - A ProxyDHCP offer has class "PXEClient", and no option 43 unless it is a menu: a ROM then asks the boot server on port 4011
  *   for its file, and so does EDK2 (PxeBcDhcp4.c). Without the class iPXE does not look at it.
+ * - A menu makes an offer with an address one for PXE as well: who shows it asks the boot server for the item that was chosen.
  * - A Raspberry Pi wants to read "Raspberry Pi Boot" in a menu of option 43, and boots nothing else.
  * - Option 97 is what the client sent (PXE specification 2.1, section 2.2.3).
  */
@@ -46,7 +47,7 @@ export function writePxeOptions(
     writer.text(DhcpOption.VendorClassIdentifier, "HTTPClient");
     return;
   }
-  if (!r.proxy && r.pi === undefined) return;
+  if (!r.proxy && r.pi === undefined && !r.vendor) return;
   writer.text(DhcpOption.VendorClassIdentifier, "PXEClient");
   const vendor = r.pi === undefined ? r.vendor : r.pi === "rom" ? PI_ROM : PI_EEPROM;
   if (vendor) writePxeVendor(writer, vendor);

@@ -26,6 +26,7 @@ import { ArpProber } from "./arp-prober.ts";
 import { addressOf, fits, isFirst, isReply, lengthOf, replyType, wantsAddress } from "./deeds.ts";
 import { MAX_MESSAGE_LEN } from "./message.ts";
 import { type Conduct, conductOf } from "./mode.ts";
+import { menuOption } from "./pxe-menu.ts";
 import {
   addressQuestion,
   evidenceOf,
@@ -282,6 +283,7 @@ export class DhcpServer {
         family,
         pi,
         proxy: false,
+        vendor: menuOption(plan, family, context),
         rapid: question.rapid && decision.deed === "bind" && first,
       },
       event: messageName(view),

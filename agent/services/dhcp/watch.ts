@@ -17,7 +17,7 @@ import type { ServiceContext } from "../context.ts";
 import type { FrameSender } from "../link-server.ts";
 import { RateLimit } from "../rate-limit.ts";
 import { emitDhcpFrame, MESSAGE_AT, toEverybody } from "./frame.ts";
-import { type Conduct, DhcpConduct, type SeenServerMemory } from "./mode.ts";
+import { type Conduct, DhcpConduct, type SeenServer, type SeenServerMemory } from "./mode.ts";
 import {
   GIVES_ADDRESSES,
   type OtherServer,
@@ -59,6 +59,9 @@ export interface DhcpWatchStatus {
   readonly mode: DhcpMode;
   readonly conduct: Conduct;
   readonly why: string;
+  /** The server that `auto` is a proxy for; it may have been seen before a restart alone. */
+  readonly kept: SeenServer | undefined;
+  /** Heard of late. */
   readonly servers: readonly OtherServer[];
 }
 
@@ -102,8 +105,8 @@ export class DhcpWatch {
 
   get status(): DhcpWatchStatus {
     const { mode } = this.o;
-    const { now: conduct, why } = this.state;
-    return { mode, conduct, why, servers: [...this.others.seen()] };
+    const { now: conduct, why, kept } = this.state;
+    return { mode, conduct, why, kept, servers: [...this.others.seen()] };
   }
 
   /** Begins to ask, where the answer matters; in the other modes it only listens. */
@@ -119,14 +122,14 @@ export class DhcpWatch {
     this.o.health();
   }
 
-  /** The operator says that the other server is gone for good. Resolves when that is durable; false: none was kept. */
-  async forget(): Promise<boolean> {
-    const { address } = this.o;
-    const forgotten = await this.state.forget();
-    // Those that are still there are found anew.
+  /** Somebody says that the other server is gone for good. Resolves when that is durable; false: none was kept. */
+  async forget(by: string): Promise<boolean> {
+    const { kept } = this.state;
+    if (!kept || !(await this.state.forget())) return false;
+    const words = `${formatIpv4(kept.address)} is forgotten, as ${by} said`;
+    this.note(kept.address, words);
     this.others.forget();
-    if (forgotten) this.note(address, `forgotten: ${this.state.why}`);
-    return forgotten;
+    return true;
   }
 
   /** Takes a server's message off the link. */

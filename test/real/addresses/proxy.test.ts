@@ -2,6 +2,7 @@ import { describe, expect } from "vitest";
 import { startAgent } from "../support/agent.ts";
 import { runGuest } from "../support/guest.ts";
 import type { Lab } from "../support/lab.ts";
+import { otherDhcpServer } from "../support/other-dhcp-server.ts";
 import { HELLO_ARM64, INITRAMFS, IPXE_EFI, KERNEL_X86_64 } from "../support/products.ts";
 import { ipxePc, uefiArm64, uefiPc } from "../support/qemu.ts";
 import { realTest } from "../support/real-test.ts";
@@ -25,18 +26,6 @@ machines:
   pc3: { mac: "${MAC}", ip: 192.168.77.28, profile: pc }
 `;
 
-/** The network's own DHCP server, which knows nothing of booting, on one more host of the bridge. */
-async function dnsmasq(lab: Lab): Promise<void> {
-  const netns = lab.host("192.168.77.2/24");
-  const fixed = ["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root"];
-  const lease = ["--dhcp-range=192.168.77.100,192.168.77.110", "--leasefile-ro"];
-  const command = ["dnsmasq", ...fixed, ...lease, "--no-ping", "--log-facility=-"];
-  const serving = await lab
-    .startIn(netns, command, "dnsmasq.log")
-    .until(/DHCP, IP range|DHCP, sockets bound/, 10_000);
-  if (serving !== "match") throw new Error("dnsmasq did not start");
-}
-
 /** A name, how it is started, and what our journal says of the answer that it boots by. */
 type Firmware = readonly [string, (lab: Lab) => readonly string[], RegExp];
 
@@ -49,7 +38,7 @@ const FIRMWARE: readonly Firmware[] = [
 describe("beside a DHCP server that gives the addresses", () => {
   for (const [name, command, answer] of FIRMWARE) {
     realTest(`${name}, kernel and initrd by our script`, async (lab) => {
-      await dnsmasq(lab);
+      await otherDhcpServer(lab);
       const agent = await startAgent(lab, SITE);
       const console = await runGuest(lab, { command: command(lab), timeoutMs: 150_000 });
       console.shows("iPXE");
@@ -61,7 +50,7 @@ describe("beside a DHCP server that gives the addresses", () => {
   }
 
   realTest("AAVMF, HTTP boot of a UEFI program for arm64", async (lab) => {
-    await dnsmasq(lab);
+    await otherDhcpServer(lab);
     await startAgent(lab, SITE);
     const until = /^Boot device: .*\/Uri\(http:\/\/192\.168\.77\.1\/hello-arm64\)/m;
     const command = uefiArm64(lab, MAC);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { LOCAL_ROUTES, localRoutes } from "../../../agent/control/local-routes.ts";
+import { LOCAL_METRICS, LOCAL_ROUTES, localRoutes } from "../../../agent/control/local-routes.ts";
 import { openLocalSocket } from "../../../agent/control/local-socket.ts";
 import { ServerRig } from "../../support/control/rig.ts";
 import { tempDir } from "../../support/temp-dir.ts";
@@ -41,9 +41,10 @@ async function run(
 async function open(): Promise<{ rig: ServerRig; socket: string }> {
   const rig = await ServerRig.open({ policy: { kind: "token", token: "TOKEN" } });
   const stateDir = tempDir();
+  const routes = localRoutes(rig.dispatcher);
   const local = await openLocalSocket({
     stateDir,
-    routes: { [LOCAL_ROUTES]: localRoutes(rig.dispatcher) },
+    routes: { [LOCAL_ROUTES]: routes, [LOCAL_METRICS]: routes },
     crash: (bug) => rig.bugs.push(bug),
   });
   onTestFinished(() => local.close());

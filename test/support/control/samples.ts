@@ -6,6 +6,7 @@ import type {
   LeaseStatus,
   MachineStatus,
   OperatorRecord,
+  ServerStatus,
   VerbName,
   Verbs,
 } from "../../../agent/control/messages.ts";
@@ -111,6 +112,7 @@ const STATUS: AgentStatus = {
     usedOctets: 5_000_000_000,
     limitOctets: 2 ** 40,
   },
+  dhcp: { mode: "auto", conduct: "proxy", otherServers: 1 },
   clock: { time: TIME, plausible: true },
   startedAt: TIME,
   residentOctets: 104_857_600,
@@ -177,6 +179,14 @@ const NOBODY: LeaseStatus = {
   reserved: false,
   leftS: null,
 };
+const SERVER: ServerStatus = {
+  address: "192.168.77.254",
+  givesAddresses: true,
+  kept: true,
+  since: TIME,
+  last: TIME,
+};
+const SILENT: ServerStatus = { address: "192.168.77.253", givesAddresses: false, kept: false };
 const CAPTURE: CaptureStatus = {
   id: "c1",
   interface: "eth0",
@@ -263,6 +273,19 @@ export const SAMPLES: Samples = {
     args: [{ lease: "00:03:ba:5b:ae:b3" }],
     results: [LEASE, { ...LEASE, state: "over", leftS: 0 }],
   },
+  "servers.list": {
+    args: [{}],
+    results: [
+      {
+        mode: "auto",
+        conduct: "proxy",
+        why: "192.168.77.254 gives addresses here",
+        servers: [SERVER, SILENT],
+      },
+      { mode: "off", conduct: "off", why: "the site says off", servers: [] },
+    ],
+  },
+  "servers.forget": { args: [{}], results: [{ ...SERVER, kept: false }, SILENT] },
   "cache.list": {
     args: [{}],
     results: [

@@ -3,7 +3,11 @@ import { type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { encodeCbor } from "../../../../agent/control/cbor.ts";
-import { LOCAL_ROUTES, localRoutes } from "../../../../agent/control/local-routes.ts";
+import {
+  LOCAL_METRICS,
+  LOCAL_ROUTES,
+  localRoutes,
+} from "../../../../agent/control/local-routes.ts";
 import { openLocalSocket } from "../../../../agent/control/local-socket.ts";
 import { VERBS } from "../../../../agent/control/verbs.ts";
 import { type Answered, answered, Rig, type RigOptions } from "../../../support/control/rig.ts";
@@ -32,9 +36,10 @@ interface Local {
 
 async function open(options: RigOptions = {}): Promise<Local> {
   const rig = new Rig(options);
+  const routes = localRoutes(rig.dispatcher);
   const socket = await openLocalSocket({
     stateDir: tempDir(),
-    routes: { [LOCAL_ROUTES]: localRoutes(rig.dispatcher) },
+    routes: { [LOCAL_ROUTES]: routes, [LOCAL_METRICS]: routes },
     crash: (bug) => rig.bugs.push(bug),
   });
   onTestFinished(() => socket.close());
@@ -87,6 +92,8 @@ describe("the protocol on the host's own socket", () => {
     const answer = await local.ask("GET", "/v1/journal?limit=5", { accept: "application/json" });
     expect(answer).toMatchObject({ status: 200, value: SAMPLES["journal.get"].results[0] });
     expect((await local.ask("GET", "/v1/")).status).toBe(200);
+    expect((await local.ask("GET", "/metrics")).status).toBe(200);
+    expect((await local.ask("GET", "/metrics/x")).status).toBe(404);
     expect((await local.ask("GET", "/v1/nothing")).status).toBe(404);
     expect((await local.ask("DELETE", "/v1/status")).status).toBe(405);
   });

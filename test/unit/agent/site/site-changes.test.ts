@@ -49,6 +49,7 @@ profiles:
     linux: { kernel: kernel, initrd: [object, image], cmdline: "console=ttyS0 quiet", root: /srv/debian }
     files: { config: { template: minipc.liquid }, extra: newest }
     boot: extra
+    menu: { items: [{ name: Debian }, { name: Extra, boot: config }] }
   bare: { files: { list: listed } }
 defaults:
   chain: { pxe-bios: loader, uefi-x64: image }
@@ -105,6 +106,14 @@ const CHANGES: readonly (readonly [string, string, string, string])[] = [
     "debian → bare",
   ],
   ["/dev/vda", "/dev/vdb", "unknown rule lab", "vars.disk: /dev/vda → /dev/vdb"],
+  [
+    "name: Extra, boot: config",
+    "name: Extra",
+    "profile debian",
+    "menu.items.2: Extra: config → Extra",
+  ],
+  ["menu: { items", "menu: { prompt: F8, items", "profile debian", "menu.prompt: "],
+  ["menu: { items", "menu: { timeout: never, items", "profile debian", "10 s → never"],
   ["  rest: {}\n", "", "unknown rule rest removed", ""],
   ["size: 8GiB", "size: 9GiB", "cache", "size"],
   ["versions: 3", "versions: 4", "cache", "versions: 3 → 4"],

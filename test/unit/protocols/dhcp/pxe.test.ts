@@ -6,6 +6,7 @@ import { DhcpView } from "../../../../protocols/dhcp/packet.ts";
 import {
   encodePxeVendor,
   PxeVendorView,
+  pxeMenu,
   RASPBERRY_PI_3B_BOOT,
   RASPBERRY_PI_BOOT,
   writePxeVendor,
@@ -54,6 +55,20 @@ describe("option 43 for PXE", () => {
         menu: [{ type: 0x8001, text }],
       }),
     ).toBe(`0601030807800101c0a84d020a0901${ascii("Lab boot")}0918800115${ascii(text)}ff`);
+  });
+
+  it("is a menu whose items are all asked for at one server", () => {
+    const prompt = { timeoutS: 5, text: "F8" };
+    expect(encoded(pxeMenu(0xc0a84d02 | 0, prompt, ["Debian", "Test"]))).toBe(
+      [
+        "060103",
+        "080e800001c0a84d02800101c0a84d02",
+        `0a0305${ascii("F8")}`,
+        `0910800006${ascii("Debian")}800104${ascii("Test")}`,
+        "ff",
+      ].join(""),
+    );
+    expect(encoded(pxeMenu(1, prompt, Array(26).fill("x")))).toBe("too long");
   });
 
   it("reads the item that iPXE asks for, and writes the answer", () => {

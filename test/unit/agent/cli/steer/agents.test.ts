@@ -67,6 +67,7 @@ describe("status", () => {
               usedOctets: 1.2e9,
               limitOctets: 4e9,
             },
+            dhcp: { mode: "auto", conduct: "proxy", otherServers: 1 },
             counters: { "dhcp Truncated": 4 },
           }),
       },
@@ -80,6 +81,7 @@ describe("status", () => {
       "goes back to being unconfigured in 12 s",
       "booting: v100",
       "12 of 14 cached, 1 being fetched, 1 cannot be had",
+      "auto (proxy), 1 other server gives addresses",
       "dhcp Truncated 4",
     ]) {
       expect(run.stdout.replaceAll(/\n +/g, " ")).toContain(part);

@@ -73,7 +73,7 @@ describe("DhcpBeside", () => {
     const auto = await setUp("auto", seen);
     auto.beside.takes(clientQuestion(frames.IPXE_DISCOVER, plain), 0);
     expect(formatIpv4(auto.foreign.at(PLAIN) ?? 0)).toBe("172.24.42.88");
-    expect(await auto.beside.forget()).toBe(true);
+    expect(await auto.beside.forget("eva")).toBe(true);
     expect(auto.foreign.at(PLAIN)).toBeUndefined();
     auto.beside.takes(clientQuestion(frames.IPXE_DISCOVER, plain), 0);
     expect(auto.foreign.at(PLAIN)).toBeUndefined();

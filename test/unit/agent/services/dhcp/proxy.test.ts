@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ProxyDhcp } from "../../../../../agent/services/dhcp/proxy.ts";
-import { menuOffer } from "../../../../../agent/services/dhcp/pxe-menu.ts";
 import { DhcpMessageType, DhcpOption } from "../../../../../protocols/dhcp/options.ts";
-import { PxeVendorView } from "../../../../../protocols/dhcp/pxe.ts";
 import { formatIpv4 } from "../../../../../protocols/wire/ipv4-address.ts";
 import {
   capturedDhcp,
@@ -29,13 +27,12 @@ unknown:
 `;
 const PI_CLASS = hexText("PXEClient:Arch:00000:UNDI:002001");
 const PI_OPTIONS = `350101 5d020000 3c20${PI_CLASS}`;
-const PXE_MENU_ITEM = 0x8000;
 
 function hexText(text: string): string {
   return Buffer.from(text).toString("hex");
 }
 
-async function setUp(menu?: string) {
+async function setUp() {
   const rack = await testRack(PIS);
   const sender = new FakeSender();
   const located: string[] = [];
@@ -43,7 +40,6 @@ async function setUp(menu?: string) {
     context: rack.context,
     sender,
     located: (mac, address) => located.push(`${mac} ${formatIpv4(address)}`),
-    ...(menu === undefined ? {} : { menuOf: () => menu }),
   });
   const port = new FakeUdpPort(67);
   proxy.use(port);
@@ -221,28 +217,6 @@ describe("ProxyDhcp", () => {
     expect(rack.located).toEqual(["52:54:00:bb:00:07 172.24.42.200"]);
     expect(rack.planner.byIp(ip("172.24.42.200"))?.machine.mac).toBe("52:54:00:bb:00:07");
     expect(rack.sender.frames).toEqual([]);
-  });
-
-  it("shows a menu of one item that needs no key, where one is wanted", async () => {
-    const rack = await setUp("Debian");
-    const offer = rack.ask(frames.EDK2_REQUEST, {
-      mac: "525400aa0003",
-      options: edk2Options(),
-    });
-    if (!offer) throw new Error("no offer");
-    const vendor = new PxeVendorView();
-    const at = offer.view.optionAt(DhcpOption.VendorSpecific);
-    expect(vendor.reset(offer.o, at, offer.view.optionLen(DhcpOption.VendorSpecific))).toBe(0);
-    expect(vendor.discoveryControl).toBe(3);
-    expect(offer.o.dv.getUint16(vendor.serversAt)).toBe(PXE_MENU_ITEM);
-    expect(formatIpv4(offer.o.dv.getInt32(vendor.serversAt + 3))).toBe("172.24.42.150");
-    expect(offer.o.dv.getUint16(vendor.menuAt)).toBe(PXE_MENU_ITEM);
-    expect(offer.o.dv.getUint8(vendor.promptAt)).toBe(0);
-  });
-
-  it("cuts a menu's text that would not fit", () => {
-    const long = menuOffer(ip("10.0.0.1"), "x".repeat(1_000));
-    expect(long?.u8.length).toBeLessThan(256);
   });
 
   it("counts rubbish, and does not hear servers", async () => {

@@ -127,15 +127,52 @@ describe("DhcpWatch", () => {
 
   it("is what it was when the operator says that the other server is gone", async () => {
     const { watch, hear, memory, words } = agent("auto");
-    expect(await watch.forget()).toBe(false);
+    expect(await watch.forget("eva")).toBe(false);
     hear(OFFER);
     await settle();
-    expect(await watch.forget()).toBe(true);
+    expect(await watch.forget("eva")).toBe(true);
     expect([watch.conduct, memory.read()]).toEqual(["reservations", undefined]);
-    expect(words()[1]).toContain("forgotten: ");
+    expect(words()[1]).toBe("10.0.0.254 is forgotten, as eva said");
     // It was not gone.
     hear(OFFER);
     expect(watch.conduct).toBe("proxy");
+  });
+
+  it("asks at once whether it is gone when the operator says so", async () => {
+    const { watch, clock, hear, sender } = agent("auto");
+    watch.start();
+    clock.advance(MINUTE_MS);
+    hear(OFFER);
+    await settle();
+    const before = sender.frames.length;
+    expect(await watch.forget("eva")).toBe(true);
+    expect([watch.status.servers, sender.frames.length]).toEqual([[], before + 1]);
+    clock.advance(MINUTE_MS);
+    expect(sender.frames.length).toBe(before + 3);
+    watch.stop();
+    expect(clock.pending).toBe(0);
+    // Whoever was stopped asks no more.
+    hear(OFFER);
+    await watch.forget("eva");
+    expect(clock.pending).toBe(0);
+  });
+
+  it("stays a proxy when the operator's word cannot be written down", async () => {
+    const memory = new Kept();
+    const { watch, hear } = agent("auto", 1, memory);
+    hear(OFFER);
+    await settle();
+    memory.failure = new Error("the disk is full");
+    await expect(watch.forget("eva")).rejects.toThrow("the disk is full");
+    expect([watch.conduct, watch.status.servers.length]).toEqual(["proxy", 1]);
+  });
+
+  it("forgets nothing beside authoritative: what is wrong stays in health", async () => {
+    const { watch, hear, told } = agent("authoritative");
+    hear(OFFER);
+    await settle();
+    expect(await watch.forget("eva")).toBe(false);
+    expect([watch.status.servers.length, told.health.length]).toEqual([1, 1]);
   });
 
   it("does not fight beside authoritative, but says so in journal and health until it is gone", async () => {
