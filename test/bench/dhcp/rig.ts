@@ -49,7 +49,7 @@ export class DhcpRig {
     return new DhcpRig(server, dir, gateway, relay);
   }
 
-  /** Starts the server without any lease, and waits until it has given one. */
+  /** Starts the server without any lease, and waits until it offers one. */
   async start(): Promise<void> {
     await this.stop();
     rmSync(this.dir, { recursive: true, force: true });
@@ -66,7 +66,7 @@ export class DhcpRig {
     while (!(await this.answers())) {
       const ended = child.exitCode !== null || child.signalCode !== null;
       if (ended || performance.now() > deadline) {
-        throw new Error(`${this.server.name} ${ended ? "ended" : "gives no lease"}: ${this.said}`);
+        throw new Error(`${this.server.name} ${ended ? "ended" : "offers no lease"}: ${this.said}`);
       }
     }
   }
@@ -93,11 +93,11 @@ export class DhcpRig {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  /** One client, which is given up after a fifth of a second. */
+  /** One client, which is given up after a fifth of a second. That it is offered something is enough: perfdhcp may end without its ACK. */
   private async answers(): Promise<boolean> {
     const once = [...RELAY, "-n", "1", "-r", "1", "-d", "0.2", "-W", "200000"];
     const report = await this.perfdhcp([...once, "-b", `mac=${MACS.probe}`, NET.server]);
-    return parsePerfdhcp(report).ack.received > 0;
+    return parsePerfdhcp(report).offer.received > 0;
   }
 
   private async perfdhcp(args: readonly string[]): Promise<string> {
