@@ -20,6 +20,11 @@ export interface LeaseBookInput {
   readonly changed: (address: Ipv4, lease: Lease | undefined) => void;
 }
 
+/** What changes of a lease while its client has the address. */
+type Use = Pick<Lease, "state" | "sinceMs" | "endsS" | "hostname">;
+/** A lease as the book keeps it: who holds one sees it change. */
+type Kept = Omit<Lease, keyof Use> & { -readonly [K in keyof Use]: Use[K] };
+
 /** Which address a client would get. */
 export type Choice =
   | { readonly address: Ipv4; readonly reserved: boolean; readonly why: string }
@@ -33,7 +38,7 @@ export type Choice =
  */
 export class LeaseBook {
   private readonly o: LeaseBookInput;
-  private readonly leases = new Map<Ipv4, Lease>();
+  private readonly leases = new Map<Ipv4, Kept>();
   private readonly byKey = new Map<string, Ipv4>();
   private readonly byHint = new Map<string, Ipv4>();
 
@@ -121,20 +126,12 @@ export class LeaseBook {
   offer(client: Client, address: Ipv4, nowS: LeaseSeconds, wallMs: number): void {
     const lease = this.leases.get(address);
     if (lease?.state === "bound" && lease.endsS > nowS && lease.key === client.key) return;
-    const { key, mac, id } = client;
-    const reserved = this.o.isReserved(address);
-    const offer: Lease = {
-      address,
-      key,
-      mac,
-      id,
+    const offer = this.put(client, address, lease, {
       state: "offered",
-      reserved,
       sinceMs: wallMs,
       endsS: nowS + OFFER_S,
       hostname: "",
-    };
-    this.replace(offer, lease);
+    });
     this.o.changed(address, offer);
   }
 
@@ -148,20 +145,38 @@ export class LeaseBook {
   ): Lease {
     const before = this.leases.get(address);
     const goesOn = before?.state === "bound" && before.key === client.key;
-    const lease: Lease = {
-      address,
-      key: client.key,
-      mac: client.mac,
-      id: client.id,
-      state: "bound",
-      reserved: this.o.isReserved(address),
-      sinceMs: goesOn ? before.sinceMs : wallMs,
-      endsS,
-      hostname,
-    };
-    this.replace(lease, before);
+    const sinceMs = goesOn ? before.sinceMs : wallMs;
+    const lease = this.put(client, address, before, { state: "bound", sinceMs, endsS, hostname });
     this.o.changed(address, lease);
     return lease;
+  }
+
+  /**
+   * Enters what an address is used for. A client that was there before keeps its entry, in which that changes: renewals make no
+   * work for the collector, however many leases there are.
+   */
+  private put(client: Client, address: Ipv4, before: Kept | undefined, use: Use): Lease {
+    const { key, mac, id } = client;
+    const stays =
+      before !== undefined &&
+      before.state !== "declined" &&
+      before.key === key &&
+      before.mac === mac &&
+      before.id === id &&
+      this.byKey.get(key) === address;
+    if (!stays) {
+      const lease = { address, key, mac, id, reserved: this.o.isReserved(address), ...use };
+      this.replace(lease, before);
+      return lease;
+    }
+    before.state = use.state;
+    before.sinceMs = use.sinceMs;
+    before.endsS = use.endsS;
+    before.hostname = use.hostname;
+    this.byHint.set(before.mac, address);
+    if (before.id !== undefined) this.byHint.set(`id ${before.id}`, address);
+    this.o.pool.put(address, use.state, use.endsS);
+    return before;
   }
 
   /** A client found somebody else at its address. False: it did not have that address, so its word counts for nothing. */

@@ -14,7 +14,7 @@ const DETAILS_AGE_S = 600;
 /** Offers that a batch takes along at the most: a flood of DISCOVERs must not fill the disk. */
 const MAX_OFFERS = 32;
 /** A batch begins so long after the end of the last one, ms: in a storm more leases share it, and nobody else waits for it. */
-const GATHER_MS = 2;
+const GATHER_MS = 1;
 /** Infinity has no place among plain numbers. */
 const FOREVER_S = -1;
 
