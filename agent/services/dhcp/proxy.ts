@@ -118,7 +118,10 @@ export class ProxyDhcp {
       const card = plan.machine.macOctets;
       const onLink = subnet === network.subnets[0];
       const aim = { nak: false, mac: card, address: 0, onLink, srcPort };
-      this.replies.send(destinationOf(view, aim), slab, len, server);
+      if (!this.replies.send(destinationOf(view, aim), slab, len, server)) {
+        context.counters.add("dhcp", "too-many");
+        return;
+      }
       context.journal.note({
         ...this.about(mac, plan),
         decision: `another server gives its address; ${offer.why}; ${family}: ${why}`,
