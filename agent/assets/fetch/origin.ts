@@ -13,17 +13,8 @@ import { Progress } from "./progress.ts";
 import { Pull, refusedError } from "./pull.ts";
 import { hasValidators, sameObject } from "./same-object.ts";
 import { type Unpacked, unpack } from "./unpack.ts";
+import { type Answer, judge } from "./verdict.ts";
 import type { Got } from "./version-record.ts";
-
-/** What a store has. `same`: as far as can be told, what was asked about. */
-interface Answer {
-  readonly source: Source;
-  readonly version: ObjectVersion;
-  readonly same: boolean;
-}
-
-/** What that means for an asset: its newest version, one that it was refused, or something else. */
-type Verdict = "same" | "refused" | "changed";
 
 /**
  * Where the octets of one or more assets come from: one object with its mirrors, fetched once for all of them.
@@ -204,10 +195,10 @@ export class Origin implements Job {
       this.stale = undefined;
       const { source } = answer;
       // What another place said of other octets says nothing about these.
-      if (!this.mayWait || this.assets.some((a) => this.judge(a, answer, newest) === "changed"))
+      if (!this.mayWait || this.assets.some((a) => judge(a, answer, newest) === "changed"))
         return [source];
       for (const a of this.assets) {
-        if (this.judge(a, answer, newest) === "same") await a.confirm(source.id);
+        if (judge(a, answer, newest) === "same") await a.confirm(source.id);
       }
       return undefined;
     } catch (error) {
@@ -298,18 +289,6 @@ export class Origin implements Job {
     // Another store cannot tell that it has the same; where the digest is demanded, that need not be found out.
     const demanded = this.assets.every((a) => a.ruled === known.sourceDigest);
     return demanded || sameObject(version, known.object) === true;
-  }
-
-  /** What a store's answer means for one asset. */
-  private judge(asset: KeptAsset, { source, version, same }: Answer, known: Got): Verdict {
-    const { newest } = asset;
-    if (same && newest?.sourceDigest === known.sourceDigest) return "same";
-    if (newest?.sourceId === source.id && sameObject(version, newest.object)) return "same";
-    const refused = asset.record?.refused;
-    if (!refused?.object || refused.sourceId !== source.id) return "changed";
-    // What is refused no longer, because the site or the list has changed, is fetched after all.
-    const still = asset.refusal(refused.sourceDigest) !== undefined;
-    return still && sameObject(version, refused.object) ? "refused" : "changed";
   }
 
   /** A blob of the cache that these assets can be made of, read from end to end before it is trusted. */
