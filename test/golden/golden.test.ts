@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { decodeCommand } from "../../agent/cli/decode.ts";
-import type { CommandHost } from "../../agent/cli/host.ts";
+import { runCommand } from "../support/command-run.ts";
 import { decodeToText } from "../support/pcap-text.ts";
 import { CAPTURES, captureNames, capturePath, textPath } from "./captures.ts";
 import { expectGolden } from "./golden-text.ts";
@@ -31,13 +30,11 @@ describe("what we decode of real clients", () => {
 });
 
 it("is what the command prints", async () => {
-  const stdout = new PassThrough();
-  const text = collect(stdout);
-  const host = { stdout, stderr: new PassThrough() } as unknown as CommandHost;
   const name = "linux-dhcp-nfsroot-v2-tcp.pcap";
-  await decodeCommand(host).parseAsync([capturePath(name)], { from: "user" });
-  stdout.end();
-  expect(await text).toBe(readFileSync(textPath(name), "utf8"));
+  const { stdout } = await runCommand((host) =>
+    decodeCommand(host).parseAsync([capturePath(name)], { from: "user" }),
+  );
+  expect(stdout).toBe(readFileSync(textPath(name), "utf8"));
 });
 
 describe("the captures", () => {
@@ -62,9 +59,3 @@ describe("the captures", () => {
     expect(REASONS.filter((r) => r.why === "")).toEqual([]);
   });
 });
-
-async function collect(stream: PassThrough): Promise<string> {
-  let text = "";
-  for await (const piece of stream) text += String(piece);
-  return text;
-}

@@ -21,6 +21,7 @@ import { fingerprintOf } from "../../agent/identity/fingerprint.ts";
 import type { AgentConnection } from "../../agent/operator/connection.ts";
 import { loadSite } from "../../agent/site/load.ts";
 import { siteChanges } from "../../agent/site/site-changes.ts";
+import { collect } from "./command-run.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { tempDir } from "./temp-dir.ts";
 
@@ -395,10 +396,4 @@ export class FakeRack {
   private sealBundle(bundle: Bundle): Uint8Array {
     return sealBundle(bundle, this.key);
   }
-}
-
-async function collect(stream: PassThrough): Promise<string> {
-  let text = "";
-  for await (const piece of stream) text += String(piece);
-  return text;
 }

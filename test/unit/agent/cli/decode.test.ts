@@ -1,20 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { decodeCommand } from "../../../../agent/cli/decode.ts";
-import type { CommandHost } from "../../../../agent/cli/host.ts";
 import { pcapFile } from "../../../support/capture-files.ts";
+import { type CommandRun, runCommand } from "../../../support/command-run.ts";
 
 const captures = join(dirname(fileURLToPath(import.meta.url)), "../../../support/captures");
-
-interface Run {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly status: number;
-}
 
 let folder = "";
 
@@ -26,38 +19,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-async function decode(args: readonly string[], terminal = false): Promise<Run> {
-  let status = 0;
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const texts = [stdout, stderr].map((stream) => collect(stream));
-  const host: CommandHost = {
-    env: {},
-    entry: "",
-    pid: 0,
-    isRoot: false,
-    stdout: stdout as unknown as NodeJS.WriteStream,
-    stderr: Object.assign(stderr, { isTTY: terminal }) as unknown as NodeJS.WriteStream,
-    onStopSignal: () => {},
-    onReloadSignal: () => {},
-    setExitStatus: (n) => {
-      status = n;
-    },
-    exit: (n) => {
-      status = n;
-    },
-  };
-  await decodeCommand(host).parseAsync(args, { from: "user" });
-  stdout.end();
-  stderr.end();
-  const [out = "", err = ""] = await Promise.all(texts);
-  return { stdout: out, stderr: err, status };
-}
-
-async function collect(stream: PassThrough): Promise<string> {
-  let text = "";
-  for await (const piece of stream) text += String(piece);
-  return text;
+function decode(args: readonly string[], terminal = false): Promise<CommandRun> {
+  return runCommand((host) => decodeCommand(host).parseAsync(args, { from: "user" }), { terminal });
 }
 
 function write(name: string, octets: Uint8Array): string {

@@ -1,51 +1,16 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
-import type { CommandHost } from "../../../../agent/cli/host.ts";
 import { replayCommand } from "../../../../agent/cli/replay.ts";
 import { capturePath } from "../../../golden/captures.ts";
 import { goldenSite } from "../../../golden/replay/rack.ts";
+import { type CommandRun, runCommand } from "../../../support/command-run.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
 
-interface Run {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly status: number;
-}
-
-async function replay(...args: string[]): Promise<Run> {
-  let status = 0;
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const texts = [stdout, stderr].map((stream) => collect(stream));
-  const host: CommandHost = {
-    env: {},
-    entry: "",
-    pid: 0,
-    isRoot: false,
-    stdout: stdout as unknown as NodeJS.WriteStream,
-    stderr: stderr as unknown as NodeJS.WriteStream,
-    onStopSignal: () => {},
-    onReloadSignal: () => {},
-    setExitStatus: (n) => {
-      status = n;
-    },
-    exit: (n) => {
-      status = n;
-    },
-  };
-  await replayCommand(host).exitOverride().parseAsync(args, { from: "user" });
-  stdout.end();
-  stderr.end();
-  const [out = "", err = ""] = await Promise.all(texts);
-  return { stdout: out, stderr: err, status };
-}
-
-async function collect(stream: PassThrough): Promise<string> {
-  let text = "";
-  for await (const piece of stream) text += String(piece);
-  return text;
+function replay(...args: string[]): Promise<CommandRun> {
+  return runCommand((host) =>
+    replayCommand(host).exitOverride().parseAsync(args, { from: "user" }),
+  );
 }
 
 const SLOF = capturePath("slof-dhcp-tftp.pcap");
@@ -71,7 +36,7 @@ describe("pilotlight replay", { timeout: 30_000 }, () => {
 
   it("says which server to name when the site's never speaks, and prints nothing else", async () => {
     const site = goldenSite((text) => text.replace("192.168.77.1/24", "192.168.77.5/24"));
-    await expect(replay(SLOF, "--site", site)).rejects.toMatchObject({
+    expect((await replay(SLOF, "--site", site)).error).toMatchObject({
       code: "E_USAGE",
       message: expect.stringContaining("192.168.77.5, the site's address, never speaks"),
       cure: expect.stringContaining("--server 192.168.77.1"),
@@ -107,10 +72,10 @@ describe("pilotlight replay", { timeout: 30_000 }, () => {
 
   it("refuses what is no address, no site or no file", async () => {
     const site = goldenSite();
-    await expect(replay(SLOF, "--site", site, "--server", "here")).rejects.toMatchObject({
+    expect((await replay(SLOF, "--site", site, "--server", "here")).error).toMatchObject({
       code: "E_USAGE",
     });
-    await expect(replay(SLOF, "--site", `${site}.not`)).rejects.toMatchObject({
+    expect((await replay(SLOF, "--site", `${site}.not`)).error).toMatchObject({
       code: "E_SITE_READ",
     });
     const { stderr, status } = await replay("/nowhere.pcap", "--site", site);

@@ -4,10 +4,11 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { openDiskCache } from "../../../../../agent/assets/cache/disk-cache.ts";
 import type { AssetRecord } from "../../../../../agent/assets/cache/records.ts";
 import { parseSite } from "../../../../../agent/site/load.ts";
+import type { CommandRun } from "../../../../support/command-run.ts";
 import { noise } from "../../../../support/filled-cache.ts";
 import { sha256 } from "../../../../support/memory-cache.ts";
 import { tempDir } from "../../../../support/temp-dir.ts";
-import { jsonLines, type Run, runCache } from "./run.ts";
+import { jsonLines, runCache } from "./run.ts";
 
 const OLD = noise(300_000, 1);
 const NEW = noise(310_000, 2);
@@ -19,7 +20,7 @@ const initrd = sha256(INITRD);
 let dir: string;
 let state: string;
 
-const cache = (...args: string[]): Promise<Run> => runCache([...args, "--state", state]);
+const cache = (...args: string[]): Promise<CommandRun> => runCache([...args, "--state", state]);
 
 beforeEach(() => {
   dir = tempDir({
