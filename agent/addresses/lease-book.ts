@@ -1,4 +1,5 @@
 import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
+import type { MacText } from "../../protocols/wire/mac-address.ts";
 import type { Client, Lease, LeaseSeconds } from "./lease.ts";
 import type { Pool, PoolState } from "./pool.ts";
 
@@ -40,7 +41,9 @@ export class LeaseBook {
   private readonly o: LeaseBookInput;
   private readonly leases = new Map<Ipv4, Kept>();
   private readonly byKey = new Map<string, Ipv4>();
-  private readonly byHint = new Map<string, Ipv4>();
+  /** The address that a card, or an identifier, had last. */
+  private readonly byMac = new Map<MacText, Ipv4>();
+  private readonly byId = new Map<string, Ipv4>();
 
   constructor(input: LeaseBookInput) {
     this.o = input;
@@ -165,7 +168,9 @@ export class LeaseBook {
       before.id === id &&
       this.byKey.get(key) === address;
     if (!stays) {
-      const lease = { address, key, mac, id, reserved: this.o.isReserved(address), ...use };
+      const { state, sinceMs, endsS, hostname } = use;
+      const reserved = this.o.isReserved(address);
+      const lease = { address, key, mac, id, state, reserved, sinceMs, endsS, hostname };
       this.replace(lease, before);
       return lease;
     }
@@ -173,8 +178,8 @@ export class LeaseBook {
     before.sinceMs = use.sinceMs;
     before.endsS = use.endsS;
     before.hostname = use.hostname;
-    this.byHint.set(before.mac, address);
-    if (before.id !== undefined) this.byHint.set(`id ${before.id}`, address);
+    this.byMac.set(before.mac, address);
+    if (before.id !== undefined) this.byId.set(before.id, address);
     this.o.pool.put(address, use.state, use.endsS);
     return before;
   }
@@ -269,8 +274,8 @@ export class LeaseBook {
     this.o.pool.put(address, state, endsS);
     if (state === "declined") return;
     this.byKey.set(key, address);
-    this.byHint.set(mac, address);
-    if (id !== undefined) this.byHint.set(`id ${id}`, address);
+    this.byMac.set(mac, address);
+    if (id !== undefined) this.byId.set(id, address);
   }
 
   private drop(address: Ipv4): void {
@@ -282,19 +287,20 @@ export class LeaseBook {
   /** Takes the ways to a lease away. */
   private forget({ address, key, mac, id }: Lease): void {
     if (this.byKey.get(key) === address) this.byKey.delete(key);
-    for (const hint of [mac, `id ${id}`]) {
-      if (this.byHint.get(hint) === address) this.byHint.delete(hint);
-    }
+    if (this.byMac.get(mac) === address) this.byMac.delete(mac);
+    if (id !== undefined && this.byId.get(id) === address) this.byId.delete(id);
   }
 
   /** A free address that was last that of the same card or identifier. */
   private hinted({ mac, id }: Client, nowS: LeaseSeconds): Ipv4 | undefined {
-    for (const hint of [mac, `id ${id}`]) {
-      const address = this.byHint.get(hint);
-      const lease = address === undefined ? undefined : this.leases.get(address);
-      if (lease && lease.endsS <= nowS && this.o.pool.has(lease.address)) return lease.address;
-    }
-    return undefined;
+    const own = this.freeAt(this.byMac.get(mac), nowS);
+    return own ?? (id === undefined ? undefined : this.freeAt(this.byId.get(id), nowS));
+  }
+
+  private freeAt(address: Ipv4 | undefined, nowS: LeaseSeconds): Ipv4 | undefined {
+    const lease = address === undefined ? undefined : this.leases.get(address);
+    const free = lease && lease.endsS <= nowS && this.o.pool.has(lease.address);
+    return free ? lease.address : undefined;
   }
 }
 

@@ -265,18 +265,12 @@ function sameDetails(a: LeaseRecord | undefined, b: LeaseRecord): boolean {
 }
 
 function recordOf(lease: Lease, spareS: LeaseSeconds): LeaseRecord {
-  const { address, key, mac, id, reserved, sinceMs, endsS, hostname } = lease;
-  return {
-    address,
-    key,
-    mac,
-    ...(id === undefined ? {} : { id }),
-    state: lease.state === "declined" ? "declined" : "bound",
-    reserved,
-    sinceMs,
-    endsS: endsS === Number.POSITIVE_INFINITY ? FOREVER_S : endsS + spareS,
-    hostname,
-  };
+  const { address, key, mac, id, reserved, sinceMs, hostname } = lease;
+  const state = lease.state === "declined" ? "declined" : "bound";
+  const endsS = lease.endsS === Number.POSITIVE_INFINITY ? FOREVER_S : lease.endsS + spareS;
+  return id === undefined
+    ? { address, key, mac, state, reserved, sinceMs, endsS, hostname }
+    : { address, key, mac, id, state, reserved, sinceMs, endsS, hostname };
 }
 
 function leaseOf(r: LeaseRecord): Lease {

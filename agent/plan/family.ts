@@ -54,7 +54,7 @@ export function recogniseDhcp(e: DhcpEvidence): Recognition {
     return { family: "bsd-loader", why: `vendor class ${vendor}` };
   }
   if (/^SUNW[.,]/.test(vendor)) return { family: "openfirmware", why: `vendor class ${vendor}` };
-  const pi = raspberryPiOf({ ...e, vendorClass: vendor });
+  const pi = raspberryPiOf(e);
   if (pi) {
     const what = pi === "rom" ? "boot ROM" : "EEPROM";
     return { family: "raspberry-pi", why: `${what} of a Raspberry Pi`, pi };

@@ -25,7 +25,7 @@ export type RaspberryPi = "rom" | "eeprom";
 export interface PiEvidence {
   readonly mac: MacText;
   /** Option 60. */
-  readonly vendorClass: string;
+  readonly vendorClass: string | undefined;
   /** Option 93, its first architecture; -1: none. */
   readonly architecture: number;
   /** Option 97, its type octet first; empty: none. */
@@ -35,7 +35,7 @@ export interface PiEvidence {
 /** Undefined: it is none. Sources: Raspberry Pi documentation, boot-net and eeprom-bootloader. */
 export function raspberryPiOf(e: PiEvidence): RaspberryPi | undefined {
   if (isNewIdentifier(e.identifier) || e.architecture === ARCHITECTURE) return "eeprom";
-  if (!e.vendorClass.startsWith(CLASS)) return undefined;
+  if (!e.vendorClass?.startsWith(CLASS)) return undefined;
   if (!CARDS.some((card) => e.mac.startsWith(card))) return undefined;
   // The ROM's identifier is 0x44 all over; an EEPROM with DHCP_OPTION97=0 sends the same, from a card that no Pi 3 has.
   return e.mac.startsWith("b8:27:eb") ? "rom" : "eeprom";

@@ -37,7 +37,7 @@ export interface DhcpHeaderRepr {
   /** At most 63 characters. */
   readonly sname?: string;
   /** At most 127 characters. */
-  readonly file?: string;
+  readonly file?: string | undefined;
 }
 
 /** How large a message may become, and whether options may overflow. */

@@ -82,7 +82,7 @@ export function emitReply(
       siaddr: named ? r.server : 0,
       giaddr: request.giaddr,
       chaddr: { o: from, at: request.chaddrAt },
-      ...(inHeader && offer.bootFile !== undefined ? { file: offer.bootFile } : {}),
+      file: inHeader ? offer.bootFile : undefined,
     },
     o,
     at,

@@ -52,11 +52,9 @@ export function addressQuestion(
   subnet: Subnet,
   book: AddressBook,
 ): AddressQuestion {
-  const id = copyOf(DhcpOption.ClientIdentifier, v);
-  const hex = id.length === 0 ? undefined : Buffer.from(id).toString("hex");
   return {
     type: v.messageType,
-    client: book.client(subnet, mac, hex),
+    client: book.client(subnet, mac, hexOf(DhcpOption.ClientIdentifier, v)),
     subnet,
     ciaddr: v.ciaddr,
     requested: v.optionIpv4(DhcpOption.RequestedIpAddress),
@@ -108,6 +106,14 @@ function circuitOf(v: DhcpView): string {
   const len = v.optionJoined(DhcpOption.RelayAgentInformation, joined);
   if (len < 0 || relay.reset(joined, 0, len) !== 0 || relay.circuitIdAt < 0) return "";
   return readText(joined, relay.circuitIdAt, relay.circuitIdLen);
+}
+
+/** An option in hex digits; undefined when it is not there, or longer than anybody needs. */
+function hexOf(code: number, v: DhcpView): string | undefined {
+  const len = v.optionJoined(code, joined);
+  if (len <= 0 || len > MAX_KEPT) return undefined;
+  const { buffer, byteOffset } = joined.u8;
+  return Buffer.from(buffer, byteOffset, len).toString("hex");
 }
 
 /** A copy of an option's octets; empty when it is not there, or longer than anybody needs. */
