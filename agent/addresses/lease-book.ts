@@ -178,9 +178,7 @@ export class LeaseBook {
     before.sinceMs = use.sinceMs;
     before.endsS = use.endsS;
     before.hostname = use.hostname;
-    this.byMac.set(before.mac, address);
-    if (before.id !== undefined) this.byId.set(before.id, address);
-    this.o.pool.put(address, use.state, use.endsS);
+    this.enter(before);
     return before;
   }
 
