@@ -16,6 +16,7 @@ import { firstWait, neededFirst } from "../plan/needs.ts";
 import { patienceOf } from "../plan/patience.ts";
 import { ruleWords } from "../plan/unknown-rules.ts";
 import type { Family } from "../site/families.ts";
+import { Admissions } from "./admissions.ts";
 import { CardLimits } from "./card-limits.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "./context.ts";
 import { fits } from "./dhcp/deeds.ts";
@@ -26,9 +27,6 @@ import type { RateLimit } from "./rate-limit.ts";
 
 /** What all cards that the site does not name may ask together: hundreds of workstations that wake at once. */
 const STRANGERS = { burst: 500, perSecond: 200 } as const;
-/** Guests whose plans are being made at a time; whoever comes meanwhile asks again. */
-const MAX_ADMITTING = 64;
-
 /**
  * Answers "who am I?" (RFC 903) for the machines of the site.
  *
@@ -46,8 +44,7 @@ export class RarpService {
   private readonly conduct: () => Conduct;
   private readonly limits: CardLimits;
   private readonly strangers: RateLimit;
-  /** Guests whose plans are being made. */
-  private readonly admitting = new Set<MacText>();
+  private readonly admissions = new Admissions();
 
   /** `conduct`: what is done about addresses now. */
   constructor(
@@ -131,7 +128,6 @@ export class RarpService {
       );
       return;
     }
-    if (this.admitting.has(mac) || this.admitting.size >= MAX_ADMITTING) return;
     const [rack] = planner.site.network.subnets;
     const client = addresses.client(rack, mac);
     const { address, why } = addresses.choose(rack, client, 0);
@@ -139,32 +135,25 @@ export class RarpService {
       this.silent(mac, why);
       return;
     }
-    this.admitting.add(mac);
     const words = `${why}, for ever: RARP has no leases; ${ruleWords(rule)}`;
-    addresses.offer(rack, client, address);
-    const planned = fits(known, rule, address)
-      ? Promise.resolve(known)
-      : planner.admit(shown, rule, address);
-    planned
-      // RARP knows of no leases (RFC 903): the address is its own for ever, as by BOOTP.
-      .then(async (plan) => {
+    this.admissions.admit(
+      mac,
+      async () => {
+        addresses.offer(rack, client, address);
+        const plan = fits(known, rule, address) ? known : await planner.admit(shown, rule, address);
+        // RARP knows of no leases (RFC 903): the address is its own for ever, as by BOOTP.
         const lease = addresses.isKnown(rack, client, address) && addresses.at(address);
         if (!lease || addresses.leftS(lease) !== FOREVER) {
           await addresses.bind(rack, client, address, FOREVER, "");
         }
         this.ask(plan, tpa, words);
-      })
-      .catch((error: unknown) => {
+      },
+      (error) => {
         const decision = `it cannot be let in: ${error instanceof Error ? error.message : error}`;
-        journal.note({
-          protocol: "rarp",
-          mac,
-          event: `who is ${mac}?`,
-          decision,
-          outcome: "failed",
-        });
-      })
-      .finally(() => this.admitting.delete(mac));
+        const event = `who is ${mac}?`;
+        journal.note({ protocol: "rarp", mac, event, decision, outcome: "failed" });
+      },
+    );
   }
 
   /**

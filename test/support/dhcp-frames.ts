@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { captureFrames } from "../../agent/capture/capture-reader.ts";
-import type { Message } from "../../agent/services/dhcp/boot-asker.ts";
+import type { Message } from "../../agent/services/dhcp/received.ts";
 import { DhcpView } from "../../protocols/dhcp/packet.ts";
 import { EthernetView } from "../../protocols/ethernet/frame.ts";
 import { IPPROTO_UDP, Ipv4View } from "../../protocols/ipv4/packet.ts";

@@ -7,11 +7,11 @@ import type { Octets } from "../../../protocols/wire/octets.ts";
 import type { UdpPorts } from "../../link/datagram.ts";
 import type { ServiceContext } from "../context.ts";
 import type { FrameSender } from "../link-server.ts";
-import type { Message } from "./boot-asker.ts";
 import { BootServer } from "./boot-server.ts";
 import type { ForeignAddresses } from "./foreign-addresses.ts";
 import type { Conduct, SeenServer, SeenServerMemory } from "./mode.ts";
 import { ProxyDhcp } from "./proxy.ts";
+import type { Message } from "./received.ts";
 import { DhcpWatch, type DhcpWatchInput, type DhcpWatchStatus } from "./watch.ts";
 
 /** What a running agent has for living beside other DHCP servers. */

@@ -1,24 +1,15 @@
 import type { DhcpView } from "../../../protocols/dhcp/packet.ts";
 import type { Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../../protocols/wire/mac-address.ts";
-import { Octets } from "../../../protocols/wire/octets.ts";
 import type { BootPlan } from "../../plan/boot-plan.ts";
 import { type Recognition, recogniseDhcp } from "../../plan/family.ts";
 import type { UnknownEvidence } from "../../plan/unknown-rules.ts";
 import type { Family } from "../../site/families.ts";
 import type { UnknownRule } from "../../site/site.ts";
+import { Admissions } from "../admissions.ts";
 import { type ServiceContext, UNKNOWN_MACHINE } from "../context.ts";
 import { evidenceOf, unknownEvidence } from "./question.ts";
-
-/** Guests whose plans are being made at a time; whoever comes meanwhile asks again. */
-const MAX_ADMITTING = 64;
-
-/** A message in memory that is its own for the moment. */
-export interface Message {
-  readonly o: Octets;
-  readonly at: number;
-  readonly len: number;
-}
+import { copyOf, type Message } from "./received.ts";
 
 /** Who asks what to boot. */
 export type BootAsker =
@@ -34,7 +25,7 @@ export type BootAsker =
  */
 export class BootAskers {
   private readonly context: ServiceContext;
-  private readonly admitting = new Set<MacText>();
+  private readonly admissions = new Admissions();
 
   constructor(context: ServiceContext) {
     this.context = context;
@@ -76,21 +67,21 @@ export class BootAskers {
     { o, at, len }: Message,
     again: (copy: Message) => void,
   ): void {
-    const { admitting, context } = this;
+    const { context } = this;
     const { mac } = shown;
-    if (admitting.has(mac) || admitting.size >= MAX_ADMITTING) return;
-    admitting.add(mac);
-    // The lane's memory is a Buffer, whose `slice` is no copy.
-    const copy = new Octets(Uint8Array.from(o.u8.subarray(at, at + len)));
-    context.planner
-      .admit(shown, rule, address)
-      .then(() => again({ o: copy, at: 0, len }))
-      .catch((error: unknown) => {
+    this.admissions.admit(
+      mac,
+      async () => {
+        const copy = copyOf(o, at, len);
+        await context.planner.admit(shown, rule, address);
+        again({ o: copy, at: 0, len });
+      },
+      (error) => {
         const why = `its plan cannot be made: ${error instanceof Error ? error.message : error}`;
         const note = { protocol: "dhcp", mac, event: "a guest", decision: why } as const;
         context.journal.note({ ...note, outcome: "failed" });
-      })
-      .finally(() => admitting.delete(mac));
+      },
+    );
   }
 }
 

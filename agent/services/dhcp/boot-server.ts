@@ -15,10 +15,11 @@ import type { BootPlan } from "../../plan/boot-plan.ts";
 import type { Recognition } from "../../plan/family.ts";
 import { heldBack, type ServiceContext, signOfLife } from "../context.ts";
 import { RateLimit } from "../rate-limit.ts";
-import { type AboutAsker, aboutAsker, BootAskers, type Message } from "./boot-asker.ts";
+import { type AboutAsker, aboutAsker, BootAskers } from "./boot-asker.ts";
 import { emitReply } from "./message.ts";
 import { chosenItem, type ItemChoice } from "./pxe-menu.ts";
 import { messageName } from "./question.ts";
+import type { Message } from "./received.ts";
 
 const CLASS = "PXEClient";
 /** What one card may ask; EDK2 asks four times, a second and more apart. */

@@ -14,10 +14,11 @@ import type { Recognition } from "../../plan/family.ts";
 import type { Family } from "../../site/families.ts";
 import { heldBack, type ServiceContext, signOfLife } from "../context.ts";
 import type { FrameSender } from "../link-server.ts";
-import { type AboutAsker, aboutAsker, BootAskers, type Message } from "./boot-asker.ts";
+import { type AboutAsker, aboutAsker, BootAskers } from "./boot-asker.ts";
 import { emitReply, MAX_MESSAGE_LEN } from "./message.ts";
 import { menuOption } from "./pxe-menu.ts";
 import { messageName } from "./question.ts";
+import type { Message } from "./received.ts";
 import { destinationOf, ReplySender } from "./reply-sender.ts";
 import { chooseSubnet } from "./subnet-choice.ts";
 

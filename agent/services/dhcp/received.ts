@@ -13,13 +13,13 @@ export interface Came {
 export const OFF_LINK: Came = { srcPort: 0 };
 
 /** A message where it lies for the moment. */
-export interface ReceivedMessage {
+export interface Message {
   readonly o: Octets;
   readonly at: number;
   readonly len: number;
 }
 
-export interface CameMessage extends ReceivedMessage {
+export interface CameMessage extends Message {
   readonly came: Came;
 }
 

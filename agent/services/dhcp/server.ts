@@ -15,6 +15,7 @@ import { patienceOf } from "../../plan/patience.ts";
 import { ruleWords, type UnknownEvidence } from "../../plan/unknown-rules.ts";
 import type { Family } from "../../site/families.ts";
 import type { Subnet, UnknownRule } from "../../site/site.ts";
+import { Admissions } from "../admissions.ts";
 import { CardLimits } from "../card-limits.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE } from "../context.ts";
 import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
@@ -38,9 +39,9 @@ import {
   type Came,
   type CameMessage,
   copyOf,
+  type Message,
   OFF_LINK,
   octetsOf,
-  type ReceivedMessage,
 } from "./received.ts";
 import { chooseSubnet } from "./subnet-choice.ts";
 
@@ -83,8 +84,7 @@ export class DhcpServer {
   private readonly relayed: RateLimit;
   /** When the patience of a machine was used up. */
   private readonly spentMs = new LRUCache<MacText, number>({ max: MAX_SPENT });
-  /** Guests whose plans are being made. */
-  private readonly admitting = new Set<MacText>();
+  private readonly admissions = new Admissions();
   private port: UdpPort | undefined;
 
   constructor(
@@ -108,7 +108,7 @@ export class DhcpServer {
   /** Opens the unicast port: renewals and relays. `others`: who takes a datagram before it is looked at here. */
   async start(
     ports: UdpPorts,
-    others: (m: ReceivedMessage, srcPort: number) => boolean = () => false,
+    others: (m: Message, srcPort: number) => boolean = () => false,
   ): Promise<UdpPort> {
     const port = await ports.open(DHCP_SERVER_PORT, { name: "dhcp" });
     this.port = port;
@@ -210,15 +210,16 @@ export class DhcpServer {
   /** Makes the plan of a guest, and looks at its question again when there is one. */
   private admit(m: CameMessage, shown: UnknownEvidence, rule: UnknownRule, address: number): void {
     const { mac } = shown;
-    if (this.admitting.has(mac)) return;
-    this.admitting.add(mac);
     const { o, at, len, came } = m;
-    const copy = copyOf(o, at, len);
-    this.context.planner
-      .admit(shown, rule, address)
-      .then(() => this.handle(copy, 0, len, { ...came, probed: came.probed ?? false }))
-      .catch((error: unknown) => this.silent(mac, `its plan cannot be made: ${error}`))
-      .finally(() => this.admitting.delete(mac));
+    this.admissions.admit(
+      mac,
+      async () => {
+        const copy = copyOf(o, at, len);
+        await this.context.planner.admit(shown, rule, address);
+        this.handle(copy, 0, len, { ...came, probed: came.probed ?? false });
+      },
+      (error) => this.silent(mac, `its plan cannot be made: ${error}`),
+    );
   }
 
   private answer(
