@@ -1,3 +1,4 @@
+import { DhcpMessageType } from "../../protocols/dhcp/options.ts";
 import { TftpOpcode } from "../../protocols/tftp/packet.ts";
 import { BoundedMap } from "../capture/bounded-map.ts";
 import { type Comparison, type Difference, isContent } from "./compare.ts";
@@ -205,7 +206,7 @@ function accepts(p: Pending, who: "ours" | "recorded", m: ReplayMessage): boolea
 const DISCOVER = 1;
 const OFFER = 2;
 /** DECLINE and RELEASE: nobody answers them (RFC 2131 section 4.3). */
-const UNANSWERED: readonly unknown[] = [4, 7];
+const UNANSWERED: readonly unknown[] = [DhcpMessageType.Decline, DhcpMessageType.Release];
 
 function isDhcpAnswer(request: ReplayMessage, reply: ReplayMessage): boolean {
   const asked = fieldOf(request, "messageType");
