@@ -8,6 +8,8 @@ import { layOutExample } from "../../agent/cli/lab/stand-ins.ts";
 import { loadSite } from "../../agent/site/load.ts";
 import type { Machine } from "../../agent/site/site.ts";
 import { formatIpv4 } from "../../protocols/wire/ipv4-address.ts";
+import { residentMiB } from "../bench/children.ts";
+import { median } from "../bench/outcome.ts";
 import { AgentProcess } from "../support/agent-process.ts";
 import { NET } from "../support/boot-site.ts";
 import { Namespace, type PipedChild } from "../support/netns.ts";
@@ -118,15 +120,6 @@ function ended(child: PipedChild): Promise<number> {
   });
 }
 
-function residentMiB(): number {
-  const status = readFileSync(`/proc/${agent.pid}/status`, "utf8");
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1_024;
-}
-
-function median(of: readonly number[]): number {
-  return [...of].sort((a, b) => a - b)[Math.floor(of.length / 2)] ?? Number.NaN;
-}
-
 function words(times: ReadonlyMap<string, readonly number[]>): string {
   return [...times].map(([name, of]) => `${name} ${of.join(" ")} ms`).join(", ");
 }
@@ -175,12 +168,12 @@ describe("a hostile host on the rack's wire", () => {
       }
     };
     for (let n = 0; n < CALM_BOOTS; n++) await bootAll(calm);
-    const before = residentMiB();
+    const before = residentMiB(agent.pid, "VmRSS");
     const { report, over } = await attack();
     const resident: number[] = [];
     while (!over()) {
       await bootAll(attacked);
-      resident.push(residentMiB());
+      resident.push(residentMiB(agent.pid, "VmRSS"));
     }
     const { sent, refused, seconds } = await report;
     const figures = `calm ${words(calm)}, attacked ${words(attacked)}, ${seconds.toFixed(0)} s, ${JSON.stringify(sent)}, refused ${refused}, ${[before, ...resident].map((mib) => mib.toFixed(0)).join(" ")} MiB`;
@@ -192,7 +185,7 @@ describe("a hostile host on the rack's wire", () => {
       expect(median(times), figures).toBeLessThan(SLOWER * median(calm.get(name) ?? []));
     }
     const half = resident[Math.floor(resident.length / 2)] ?? 0;
-    expect(residentMiB() / half, figures).toBeLessThan(GROWTH);
+    expect(residentMiB(agent.pid, "VmRSS") / half, figures).toBeLessThan(GROWTH);
     expect(agent.status).toBeUndefined();
   });
 });
