@@ -34,6 +34,15 @@ export interface Answered {
   readonly srcPort: number;
 }
 
+/** A reply that lies in its slab. */
+interface Written {
+  readonly a: Answered;
+  readonly to: Destination;
+  readonly slab: TxSlab;
+  readonly len: number;
+  readonly arrivedMs: number;
+}
+
 /** Writes replies while their requests are still there, and sends them when they may be told. */
 export class Answers {
   private readonly context: ServiceContext;
@@ -75,21 +84,14 @@ export class Answers {
     const to = destinationOf(view, aim);
     const settled = reply.type === DhcpMessageType.Ack || reply.type === 0;
     const reach = settled && a.reachable && to.lane === "link" && reply.address !== 0;
-    const waits = a.ready !== undefined || reach || a.delayMs > 0;
+    const written: Written = { a, to, slab, len, arrivedMs };
     // What can be told at once is told in this turn.
-    if (!waits) {
-      if (!this.finish(a, to, slab, len, arrivedMs)) this.drop(slab);
-    } else void this.finishWhenReady(a, to, slab, len, arrivedMs, reach);
+    if (a.ready !== undefined || reach || a.delayMs > 0) void this.finishWhenReady(written, reach);
+    else if (!this.finish(written)) this.drop(slab);
   }
 
-  private async finishWhenReady(
-    a: Answered,
-    to: Destination,
-    slab: TxSlab,
-    len: number,
-    arrivedMs: number,
-    reach: boolean,
-  ): Promise<void> {
+  private async finishWhenReady(written: Written, reach: boolean): Promise<void> {
+    const { a, slab } = written;
     try {
       await a.ready;
       if (reach) await this.sender.prepareNeighbour(a.reply.address, a.plan.machine.macOctets);
@@ -101,20 +103,14 @@ export class Answers {
     }
     // A batch of leases is durable at once: there may be more of them than the port takes in one turn.
     for (let turn = 0; turn < MAX_TURNS; turn++) {
-      if (this.finish(a, to, slab, len, arrivedMs)) return;
+      if (this.finish(written)) return;
       await setImmediate();
     }
     this.drop(slab);
   }
 
   /** Sends it, and gives the slab back. False: it does not go out in this turn, and the slab is kept. */
-  private finish(
-    a: Answered,
-    to: Destination,
-    slab: TxSlab,
-    len: number,
-    arrivedMs: number,
-  ): boolean {
+  private finish({ a, to, slab, len, arrivedMs }: Written): boolean {
     try {
       const { address } = this.context.planner.site.network;
       if (!this.replies.send(to, slab, len, address)) return false;
