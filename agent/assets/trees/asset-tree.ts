@@ -50,6 +50,7 @@ const MAX_VERSIONS = 3;
  */
 export class AssetTree implements Tree {
   readonly fsid: number;
+  readonly writable: undefined;
   readonly root: number;
   private readonly nodes = new Map<number, Node>();
   private readonly top: Place;

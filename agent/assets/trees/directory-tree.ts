@@ -30,6 +30,7 @@ interface Known {
  */
 export class DirectoryTree implements Tree {
   readonly fsid: number;
+  readonly writable: undefined;
   readonly root: number;
   private readonly known = new Map<number, Known>();
   private readonly searches = new Map<number, Promise<Known | undefined>>();

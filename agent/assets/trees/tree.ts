@@ -31,12 +31,20 @@ export type TreeRefusal =
   | "not-a-directory"
   | "is-a-directory"
   | "not-a-symlink"
+  | "exists"
+  | "not-empty"
+  | "not-permitted"
+  | "read-only"
+  | "no-space"
+  | "over-quota"
+  | "too-large"
+  | "name-too-long"
   | "io";
 
 export type TreeResult<T> = T | TreeRefusal | Promise<T | TreeRefusal>;
 
 /**
- * A read-only tree of files that a machine may mount.
+ * A tree of files that a machine may mount.
  *
  * Nodes are known by `fileid`: 32 bits, never 0, the same after a restart for the same node. What is in memory is answered
  * at once, the rest by a promise; LOOKUP of a file that is still being fetched resolves when it is there.
@@ -55,6 +63,57 @@ export interface Tree {
   content(fileid: number): TreeResult<Content>;
   /** Why LOOKUP of this name has to wait for an asset, in words; undefined when it has not. */
   waitsFor(directory: number, name: string): string | undefined;
+  /** What can be changed, and how much room there is; undefined: nothing can. */
+  readonly writable: WritableTree | undefined;
+}
+
+/** What is set of a node; what is absent stays as it is, or becomes what is usual for a new one. */
+export interface NodeChange {
+  /** Permission bits. */
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Octets: a shorter file is cut off, a longer one gets zeros. */
+  readonly size?: number;
+  readonly atimeMs?: number;
+  readonly mtimeMs?: number;
+}
+
+/** Where a name is. */
+export interface NodePlace {
+  readonly directory: number;
+  readonly name: string;
+}
+
+/** Room of a writable tree, octets. */
+export interface TreeSpace {
+  readonly total: number;
+  readonly free: number;
+}
+
+/**
+ * The changes that a tree takes. Each resolves when it is durable: what was answered survives a power cut.
+ *
+ * Nobody's permission is asked for here; that is up to the service, which knows who calls. Names are checked: no "", ".", "..",
+ * "/" or NUL, and 255 octets of UTF-8 at most.
+ */
+export interface WritableTree {
+  space(): TreeSpace;
+  /** Mode, owner, times, size. */
+  change(fileid: number, change: NodeChange): Promise<TreeRefusal | undefined>;
+  /** Writes into a file, which grows where it must. */
+  write(fileid: number, offset: number, octets: Uint8Array): Promise<TreeRefusal | undefined>;
+  /** A new file, empty or of the size that `change` says. "exists" when there is something of that name. */
+  create(place: NodePlace, change: NodeChange): Promise<number | TreeRefusal>;
+  mkdir(place: NodePlace, change: NodeChange): Promise<number | TreeRefusal>;
+  symlink(place: NodePlace, target: string, change: NodeChange): Promise<number | TreeRefusal>;
+  /** Another name for a file. */
+  link(fileid: number, place: NodePlace): Promise<TreeRefusal | undefined>;
+  /** Takes the place of whatever file, or empty directory, is at `to`. */
+  rename(from: NodePlace, to: NodePlace): Promise<TreeRefusal | undefined>;
+  /** Of anything but a directory. */
+  remove(place: NodePlace): Promise<TreeRefusal | undefined>;
+  rmdir(place: NodePlace): Promise<TreeRefusal | undefined>;
 }
 
 /** Whether a result is a refusal. */

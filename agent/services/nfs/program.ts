@@ -53,6 +53,14 @@ const CODES: Readonly<Record<TreeRefusal, number>> = {
   "not-a-directory": NfsStat.NotDir,
   "is-a-directory": NfsStat.IsDir,
   "not-a-symlink": NfsStat.Inval,
+  exists: NfsStat.Exist,
+  "not-empty": NfsStat.NotEmpty,
+  "not-permitted": NfsStat.Perm,
+  "read-only": NfsStat.Rofs,
+  "no-space": NfsStat.NoSpc,
+  "over-quota": NfsStat.Dquot,
+  "too-large": NfsStat.Fbig,
+  "name-too-long": NfsStat.NameTooLong,
   io: NfsStat.Io,
 };
 
