@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as later } from "node:timers/promises";
 import type { PipedChild } from "../support/netns.ts";
 
@@ -59,7 +59,12 @@ export async function waitFor(what: () => string, found: () => boolean): Promise
   }
 }
 
-/** Resident memory of a process, MiB: now (VmRSS), or the most it ever had (VmHWM). */
+/** Its VmHWM begins anew with what is resident now (proc(5), clear_refs). */
+export function forgetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, "5");
+}
+
+/** Resident memory of a process, MiB: now (VmRSS), or the most it had since `forgetPeak`, or ever (VmHWM). */
 export function residentMiB(pid: number, line: "VmRSS" | "VmHWM"): number {
   const status = readText(`/proc/${pid}/status`);
   return Number(new RegExp(`^${line}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024;

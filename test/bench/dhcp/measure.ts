@@ -23,7 +23,7 @@ const DELAY_S = 5;
 
 /** Every address is leased within this, or as many as there is time for, s. */
 const FILL_S = 25;
-const PASSES = 3;
+const PASSES = 5;
 const PASS_S = 8;
 /** Of the exchanges of a pass so many are followed by a release: addresses come and go. */
 const RELEASED = 0.25;
@@ -61,9 +61,9 @@ export interface ExchangeDelays {
 export interface Memory {
   /** One lease was given. */
   readonly ready: number;
-  /** All addresses were leased, or as many as there was time for. */
+  /** The most during the first of `PASSES` runs at half of the highest rate, when all addresses were leased, or as many as there was time for. */
   readonly start: number;
-  /** After the last of `PASSES` further runs at half of the highest rate. */
+  /** The most during the last of them. */
   readonly end: number;
   readonly leased: number;
   readonly exchanges: number;
@@ -123,8 +123,9 @@ export async function delays(
 }
 
 /**
- * Memory of one server that holds some rate: every address is leased at the highest rate it holds, then the same clients come again and again at half
- * of that, and some give their address back.
+ * Memory of one server that holds some rate: every address is leased at the highest rate it holds, then the same clients come
+ * again and again at half of that, and some give their address back. What counts is the most in a pass: at a single instant it
+ * depends on when garbage was collected last.
  */
 export async function memory(rig: DhcpRig, { perSecond }: Capacity): Promise<Memory> {
   await rig.start();
@@ -133,17 +134,25 @@ export async function memory(rig: DhcpRig, { perSecond }: Capacity): Promise<Mem
   const firstMac = MACS.measured;
   const filled = await rig.load({ perSecond, seconds, firstMac });
   const leased = Math.min(CLIENTS, filled.ack.received);
-  const start = rig.residentMiB();
   const half = Math.ceil(perSecond / 2);
   const releasesPerSecond = Math.floor(half * RELEASED);
+  const load = { perSecond: half, seconds: PASS_S, firstMac, releasesPerSecond };
   let exchanges = 0;
+  const peaks: number[] = [];
   for (let pass = 0; pass < PASSES; pass++) {
-    const load = { perSecond: half, seconds: PASS_S, firstMac, releasesPerSecond };
-    exchanges += (await rig.load(load)).ack.received;
+    const peak = await rig.peakMiB(async () => {
+      exchanges += (await rig.load(load)).ack.received;
+    });
+    peaks.push(peak);
   }
-  const end = rig.residentMiB();
   await rig.stop();
-  return { ready, start, end, leased, exchanges };
+  return {
+    ready,
+    start: peaks[0] ?? Number.NaN,
+    end: peaks.at(-1) ?? Number.NaN,
+    leased,
+    exchanges,
+  };
 }
 
 /** The best of some tries. */

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Namespace, type PipedChild } from "../../support/netns.ts";
-import { Children, output, residentMiB } from "../children.ts";
+import { Children, forgetPeak, output, residentMiB } from "../children.ts";
 import { type Load, type LoadResult, parsePerfdhcp, perfdhcpArgs, RELAY } from "./perfdhcp.ts";
 import { programPath } from "./programs.ts";
 import { type DhcpServer, NET } from "./servers.ts";
@@ -84,6 +84,14 @@ export class DhcpRig {
   /** What the server has resident now. */
   residentMiB(): number {
     return residentMiB(this.child?.pid ?? 0, "VmRSS");
+  }
+
+  /** The most that the server has resident while `work` goes on. */
+  async peakMiB(work: () => Promise<void>): Promise<number> {
+    const pid = this.child?.pid ?? 0;
+    forgetPeak(pid);
+    await work();
+    return residentMiB(pid, "VmHWM");
   }
 
   async close(): Promise<void> {
