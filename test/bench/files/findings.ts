@@ -73,8 +73,8 @@ function targetsOf(ours: Finding, findings: readonly Finding[]): Outcome["target
   }
   for (const peer of peers) {
     if (!peer.perClient || c.clients === 1) continue;
-    const what = `${c.name}, memory beside a ${peer.perClient} for each (${peer.server})`;
-    targets.push(below(what, ours.memory.most.rss, round(peer.memory.most.rss), " MiB"));
+    const what = `${c.name}, memory for them, beside a ${peer.perClient} for each (${peer.server})`;
+    targets.push(below(what, added(ours), round(added(peer)), " MiB"));
   }
   targets.push(below(`${c.name}, clients that did not get their file`, errorsOf(ours), 1));
   return targets;
@@ -100,10 +100,15 @@ function findOf(findings: readonly Finding[], c: FileCase, server: string): Find
   return findings.find((f) => f.case === c && f.server === server);
 }
 
+/** What clients cost, MiB: each process for its own part of what it shares. */
+function added({ memory }: Finding): number {
+  return memory.most.pss - memory.before.pss;
+}
+
 function errorsOf({ runs }: Finding): number {
   return runs.reduce((n, r) => n + r.errors, 0);
 }
 
 function round(mib: number): number {
-  return Number(mib.toFixed(1));
+  return Number(mib.toFixed(2));
 }

@@ -8,12 +8,14 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -111,6 +113,7 @@ int main(int argc, char **argv) {
   file = mmap(0, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, f, 0);
   if (file == MAP_FAILED) return perror("mmap"), 2;
   int is_tftp = fork() == 0;
+  if (is_tftp) prctl(PR_SET_PDEATHSIG, SIGTERM);
   struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(is_tftp ? 69 : 2049)};
   own.sin_addr.s_addr = inet_addr(argv[1]);
   fd = socket(AF_INET, SOCK_DGRAM, 0);

@@ -12,13 +12,12 @@ type Say = (line: string) => void;
 /**
  * Measures all servers with one case in turns, a short run each: an idle core's wake-up time dominates lockstep, and drifts.
  *
- * The first run of each server warms it up and is used to look at its memory. Each round begins with another server.
+ * The first run of each server warms it up, and one more at the end is for its memory. Each round begins with another server.
  */
 export async function measure(c: FileCase, all: readonly FileRig[], say: Say): Promise<Finding[]> {
   const rigs = all.filter(({ server }) => server.kinds.includes(c.kind));
   const began = performance.now();
-  const memory = new Map<FileRig, MemoryUse>();
-  for (const rig of rigs) memory.set(rig, await rig.memory(c));
+  for (const rig of rigs) await rig.run(c);
   const runs = new Map<FileRig, Run[]>(rigs.map((rig) => [rig, []]));
   for (let round = 0; round < ROUNDS; round++) {
     const turn = round % rigs.length;
@@ -26,6 +25,8 @@ export async function measure(c: FileCase, all: readonly FileRig[], say: Say): P
       runs.get(rig)?.push(await rig.run(c));
     }
   }
+  const memory = new Map<FileRig, MemoryUse>();
+  for (const rig of rigs) memory.set(rig, await rig.memory(c));
   const seconds = ((performance.now() - began) / 1_000).toFixed(0);
   say(`${c.name} (${seconds} s, load ${loadavg()[0]?.toFixed(1)})`);
   return rigs.flatMap((rig) => {
