@@ -12,7 +12,7 @@ SHELL := /bin/bash
 BIN := node_modules/.bin
 
 # make test-real T="name"     only the tests whose name matches
-# make bench B="dhcp decode"  only the cases whose names contain it; also bench-assets and bench-dhcp
+# make bench B="dhcp decode"  only the cases whose names contain it; also bench-assets, bench-dhcp and bench-files
 # make fuzz FUZZ_SECONDS=300  split over all targets; TARGET=dhcp for one of them
 # make run ARGS="..."         arguments for the lab
 # make test REPORT=file       vitest's JSON report as well, for .ci/run
@@ -73,6 +73,11 @@ bench-assets: setup ## fetching, keeping and serving assets, beside curl and ngi
 bench-dhcp: setup ## addresses a second, beside Kea and dnsmasq; B=pilotlight for one
 	$(BIN)/tsc -p test/bench
 	node test-output/bench-build/test/bench/dhcp/main.js $(if $(B),"$$B")
+
+.PHONY: bench-files
+bench-files: setup ## files by TFTP and NFS, beside other servers; B="1 client" for some
+	$(BIN)/tsc -p test/bench
+	node test-output/bench-build/test/bench/files/main.js $(if $(B),"$$B")
 
 .PHONY: fuzz
 fuzz: setup ## coverage-guided fuzzing of all codecs, for FUZZ_SECONDS

@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
+import { whatIsMissing } from "../programs.ts";
 import { dhcpTargets, type Finding, findingsTable } from "./findings.ts";
 import { capacities, delays, type Memory, memory } from "./measure.ts";
-import { whatIsMissing } from "./programs.ts";
 import { DhcpRig } from "./rig.ts";
 import { SERVERS } from "./servers.ts";
 

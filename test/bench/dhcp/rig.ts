@@ -2,8 +2,8 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Namespace, type PipedChild } from "../../support/netns.ts";
 import { Children, forgetPeak, output, residentMiB } from "../children.ts";
+import { programPath } from "../programs.ts";
 import { type Load, type LoadResult, parsePerfdhcp, perfdhcpArgs, RELAY } from "./perfdhcp.ts";
-import { programPath } from "./programs.ts";
 import { type DhcpServer, NET } from "./servers.ts";
 
 /** Until a server has answered once, ms. */

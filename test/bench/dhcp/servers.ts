@@ -1,8 +1,8 @@
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { agentCommand } from "../agent-command.ts";
+import { programPath } from "../programs.ts";
 import { CLIENTS } from "./perfdhcp.ts";
-import { programPath } from "./programs.ts";
 
 /** One cable for each server: the server at one end, the relay that perfdhcp is at the other. The pool has `CLIENTS` addresses. */
 export const NET = {

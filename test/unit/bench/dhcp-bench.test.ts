@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadSite } from "../../../agent/site/load.ts";
 import { dhcpTargets, type Finding, findingsTable } from "../../bench/dhcp/findings.ts";
 import { CLIENTS } from "../../bench/dhcp/perfdhcp.ts";
-import { whatIsMissing } from "../../bench/dhcp/programs.ts";
 import { pilotlightSite } from "../../bench/dhcp/servers.ts";
 import { percentile } from "../../bench/outcome.ts";
+import { whatIsMissing } from "../../bench/programs.ts";
 
 let dir = "";
 beforeAll(() => {
