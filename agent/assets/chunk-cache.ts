@@ -1,6 +1,9 @@
 import { freeMemory } from "./free-memory.ts";
 import type { Loan } from "./loan.ts";
 
+/** Places for chunks that were found last; a power of two. */
+const RECENT = 256;
+
 /** Chunks that were dropped and are remembered; when there are more, those that are gone are forgotten. */
 const MAX_DROPPED = 4_096;
 
@@ -33,8 +36,12 @@ export type ChunkReader = (index: number) => Promise<Uint8Array>;
  */
 export class ChunkCache {
   private readonly chunks = new Map<string, Chunk>();
+  /** By number, without a key to put together: what is served is asked for some hundred times a chunk. */
+  private readonly recent: (Chunk | undefined)[] = new Array(RECENT).fill(undefined);
   private readonly reading = new Map<string, Reading>();
   private readonly dropped = new Map<string, Dropped>();
+  /** The most recently used one. */
+  private newest: Chunk | undefined;
   private held = 0;
   private lent = 0;
   /** Octets a chunk. */
@@ -59,7 +66,7 @@ export class ChunkCache {
 
   /** The chunk when it is in memory; it becomes the most recently used. */
   peek(id: string, index: number): Uint8Array | undefined {
-    const chunk = this.find(`${id}#${index}`);
+    const chunk = this.find(id, index);
     if (!chunk) return undefined;
     chunk.given = true;
     return chunk.octets;
@@ -67,7 +74,7 @@ export class ChunkCache {
 
   /** The chunk when it is in memory, to be given back; it becomes the most recently used. */
   borrow(id: string, index: number): Loan | undefined {
-    const chunk = this.find(`${id}#${index}`);
+    const chunk = this.find(id, index);
     if (!chunk) return undefined;
     chunk.loans += 1;
     this.lent += 1;
@@ -78,26 +85,26 @@ export class ChunkCache {
   load(id: string, index: number, read: ChunkReader): Promise<Uint8Array> {
     const octets = this.peek(id, index);
     if (octets) return Promise.resolve(octets);
-    const reading = this.read(`${id}#${index}`, index, read);
+    const reading = this.read(id, index, read);
     reading.given = true;
     return reading.chunk.then((chunk) => chunk.octets);
   }
 
   /** Sees to it that the chunk can be borrowed, if that is done at once; undefined: it is in memory. Rejects as `load`. */
   fill(id: string, index: number, read: ChunkReader): Promise<unknown> | undefined {
-    const key = `${id}#${index}`;
-    return this.find(key) ? undefined : this.read(key, index, read).chunk;
+    return this.find(id, index) ? undefined : this.read(id, index, read).chunk;
   }
 
-  private read(key: string, index: number, read: ChunkReader): Reading {
+  private read(id: string, index: number, read: ChunkReader): Reading {
+    const key = keyOf(id, index);
     const pending = this.reading.get(key);
     if (pending) return pending;
     const chunk = read(index).then(
       (octets) => {
         // Before it can be dropped again: who comes after that has to read anew.
         this.reading.delete(key);
-        const fresh = new Chunk(octets, reading.given, (back) => this.takeBack(key, back));
-        this.insert(key, fresh);
+        const fresh = this.newChunk(key, id, index, octets, reading.given);
+        this.insert(fresh);
         return fresh;
       },
       (error: unknown) => {
@@ -110,35 +117,58 @@ export class ChunkCache {
     return reading;
   }
 
-  private insert(key: string, fresh: Chunk): void {
-    this.chunks.set(key, fresh);
+  private newChunk(
+    key: string,
+    id: string,
+    index: number,
+    octets: Uint8Array,
+    given: boolean,
+  ): Chunk {
+    return new Chunk(key, id, index, octets, given, (back) => this.takeBack(back));
+  }
+
+  private insert(fresh: Chunk): void {
+    this.chunks.set(fresh.key, fresh);
+    this.newest = fresh;
     fresh.held = true;
     this.held += fresh.octets.length;
-    for (const [oldest, chunk] of this.chunks) {
-      if (this.held <= this.budget || oldest === key) break;
-      this.chunks.delete(oldest);
+    for (const chunk of this.chunks.values()) {
+      if (this.held <= this.budget || chunk === fresh) break;
+      this.chunks.delete(chunk.key);
       chunk.held = false;
       this.held -= chunk.octets.length;
-      if (chunk.given || chunk.loans > 0) this.remember(oldest, chunk);
+      const place = chunk.index & (RECENT - 1);
+      if (this.recent[place] === chunk) this.recent[place] = undefined;
+      if (chunk.given || chunk.loans > 0) this.remember(chunk);
       else free(chunk);
     }
   }
 
   /** A chunk that is in memory; one that was dropped is then held again. */
-  private find(key: string): Chunk | undefined {
-    const chunk = this.chunks.get(key);
-    if (chunk) {
-      this.chunks.delete(key);
-      this.chunks.set(key, chunk);
-      return chunk;
+  private find(id: string, index: number): Chunk | undefined {
+    const place = index & (RECENT - 1);
+    const last = this.recent[place];
+    if (last?.held && last.index === index && last.id === id) {
+      if (last !== this.newest) this.renew(last);
+      return last;
     }
-    const again = this.recall(key);
-    if (again) this.insert(key, again);
-    return again;
+    const key = keyOf(id, index);
+    const chunk = this.chunks.get(key) ?? this.recall(key, id, index);
+    if (!chunk) return undefined;
+    if (chunk.held) this.renew(chunk);
+    else this.insert(chunk);
+    this.recent[place] = chunk;
+    return chunk;
+  }
+
+  private renew(chunk: Chunk): void {
+    this.chunks.delete(chunk.key);
+    this.chunks.set(chunk.key, chunk);
+    this.newest = chunk;
   }
 
   /** A dropped chunk that is still there. */
-  private recall(key: string): Chunk | undefined {
+  private recall(key: string, id: string, index: number): Chunk | undefined {
     const dropped = this.dropped.get(key);
     if (!dropped) return undefined;
     this.dropped.delete(key);
@@ -146,20 +176,19 @@ export class ChunkCache {
     if (chunk) return chunk;
     const memory = dropped.memory.deref();
     if (!memory) return undefined;
-    const octets = new Uint8Array(memory, dropped.at, dropped.len);
-    return new Chunk(octets, true, (back) => this.takeBack(key, back));
+    return this.newChunk(key, id, index, new Uint8Array(memory, dropped.at, dropped.len), true);
   }
 
-  private takeBack(key: string, chunk: Chunk): void {
+  private takeBack(chunk: Chunk): void {
     this.lent -= 1;
     if (chunk.loans > 0 || chunk.held || chunk.given) return;
-    if (this.dropped.get(key)?.chunk.deref() === chunk) this.dropped.delete(key);
+    if (this.dropped.get(chunk.key)?.chunk.deref() === chunk) this.dropped.delete(chunk.key);
     free(chunk);
   }
 
-  private remember(key: string, chunk: Chunk): void {
+  private remember(chunk: Chunk): void {
     const { buffer, byteOffset, length } = chunk.octets;
-    this.dropped.set(key, {
+    this.dropped.set(chunk.key, {
       chunk: new WeakRef(chunk),
       memory: new WeakRef(buffer),
       at: byteOffset,
@@ -176,6 +205,9 @@ export class ChunkCache {
 
 /** A chunk in memory, and who has it. */
 class Chunk implements Loan {
+  readonly key: string;
+  readonly id: string;
+  readonly index: number;
   readonly octets: Uint8Array;
   /** By the cache. */
   held = false;
@@ -184,7 +216,17 @@ class Chunk implements Loan {
   given: boolean;
   private readonly takeBack: (chunk: Chunk) => void;
 
-  constructor(octets: Uint8Array, given: boolean, takeBack: (chunk: Chunk) => void) {
+  constructor(
+    key: string,
+    id: string,
+    index: number,
+    octets: Uint8Array,
+    given: boolean,
+    takeBack: (chunk: Chunk) => void,
+  ) {
+    this.key = key;
+    this.id = id;
+    this.index = index;
     this.octets = octets;
     this.given = given;
     this.takeBack = takeBack;
@@ -195,6 +237,10 @@ class Chunk implements Loan {
     this.loans -= 1;
     this.takeBack(this);
   }
+}
+
+function keyOf(id: string, index: number): string {
+  return `${id}#${index}`;
 }
 
 function free({ octets }: Chunk): void {

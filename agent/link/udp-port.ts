@@ -31,6 +31,8 @@ const TX_SLABS = 64;
 const TRANSFER_PORT_LOW = 20_000;
 const TRANSFER_PORT_HIGH = 32_000;
 const TRANSFER_TRIES = 50;
+/** How often we look whether the kernel has taken what it had no room for, ms. */
+const SETTLE_MS = 2;
 
 /** What the ports share; one receive slab is enough, since handlers run one after the other. */
 interface Shared {
@@ -153,6 +155,13 @@ class KernelUdpPort implements UdpPort {
   /** The sender of the last datagram, as text and as a number: one peer sends many in a row. */
   private lastFrom = "";
   private lastSrc: Ipv4 = 0;
+  /** The same of the last one that was sent. */
+  private lastTo = "0.0.0.0";
+  private lastDst: Ipv4 = 0;
+  /** What the kernel has not taken yet. */
+  private readonly waiting: { readonly slab: TxSlab; readonly sent: (() => void) | undefined }[] =
+    [];
+  private settling: NodeJS.Timeout | undefined;
   private readonly current: { -readonly [K in keyof Datagram]: Datagram[K] };
 
   constructor(sockets: readonly Socket[], port: number, shared: Shared) {
@@ -190,21 +199,51 @@ class KernelUdpPort implements UdpPort {
     payload?: readonly Uint8Array[],
     sent?: () => void,
   ): void {
+    const { sender, waiting } = this;
     const head = slab.octets.u8.subarray(0, len);
-    const done = (): void => {
-      this.shared.pool.release(slab);
-      sent?.();
-    };
-    const list = payload ? [head, ...payload] : [head];
     try {
-      this.sender.send(list, dstPort, formatIpv4(dst), done);
+      // Without a callback, which would cost a turn and two objects a packet: nearly always the kernel takes it at once.
+      sender.send(payload ? [head, ...payload] : head, dstPort, this.textOf(dst));
+      if (sender.getSendQueueCount() > 0) {
+        waiting.push({ slab, sent });
+        this.settleSoon();
+        return;
+      }
     } catch {
-      done(); // the socket was closed meanwhile: the transfer is over
+      // The socket was closed meanwhile: the transfer is over.
     }
+    this.shared.pool.release(slab);
+    sent?.();
   }
 
   close(): void {
+    clearTimeout(this.settling);
+    this.settle();
     for (const socket of this.sockets) socket.close();
+  }
+
+  /** Until the kernel has taken what it had no room for; in order, so that all have gone when none waits. */
+  private settleSoon(): void {
+    this.settling ??= setTimeout(() => {
+      this.settling = undefined;
+      if (this.sender.getSendQueueCount() > 0) this.settleSoon();
+      else this.settle();
+    }, SETTLE_MS);
+  }
+
+  private settle(): void {
+    for (const { slab, sent } of this.waiting.splice(0)) {
+      this.shared.pool.release(slab);
+      sent?.();
+    }
+  }
+
+  private textOf(dst: Ipv4): string {
+    if (dst !== this.lastDst) {
+      this.lastDst = dst;
+      this.lastTo = formatIpv4(dst);
+    }
+    return this.lastTo;
   }
 
   private receive(msg: Buffer, from: RemoteInfo, broadcast: boolean): void {
