@@ -140,7 +140,7 @@ describe("ImageTree", () => {
     expect(await namesIn(tree, "d7")).toHaveLength(300);
     clearInterval(timer);
     expect(turns).toBeGreaterThan(2);
-  });
+  }, 30_000);
 });
 
 describe("a file of an image", () => {
