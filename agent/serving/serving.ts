@@ -6,7 +6,7 @@ import { AddressBook } from "../addresses/address-book.ts";
 import { LeaseStore } from "../addresses/lease-store.ts";
 import { isPlausible } from "../assets/fetch/status.ts";
 import { type OpenAssets, openAssets } from "../assets/open-assets.ts";
-import { FirstReads } from "../assets/trees/first-reads.ts";
+import { TreeRecords } from "../assets/trees/tree-records.ts";
 import { assetControl } from "../control/asset-control.ts";
 import { AgentError } from "../errors.ts";
 import type { Health } from "../health.ts";
@@ -67,7 +67,7 @@ export class Serving {
   readonly sightings: Sightings;
   private readonly o: ServingInput;
   private readonly needs: Needs;
-  private readonly firstReads: FirstReads;
+  private readonly treeRecords: TreeRecords;
   private readonly unfollow: () => void;
   private readonly retiring = new Set<RackNetwork>();
   private assets: OpenAssets | undefined;
@@ -91,7 +91,7 @@ export class Serving {
     this.unfollow = input.journal.follow(({ protocol, outcome }) => {
       if (protocol === "assets" && outcome !== "progress") this.judgeAssetsSoon();
     });
-    this.firstReads = new FirstReads(database);
+    this.treeRecords = new TreeRecords(database);
   }
 
   /** What is served now; undefined while the agent is unconfigured. */
@@ -135,7 +135,7 @@ export class Serving {
     this.stopped = true;
     this.unfollow();
     await this.alone(() => this.close());
-    await this.firstReads.close();
+    await this.treeRecords.close();
   }
 
   /** Why the rack's interface cannot be used just now. */
@@ -173,7 +173,8 @@ export class Serving {
         site,
         assets: draft,
         renderer: new Renderer(),
-        firstReads: this.firstReads,
+        firstReads: this.treeRecords.firstReads,
+        nodeIndex: this.treeRecords.nodeIndex,
         before,
         siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
         problem: (error) => o.log.warn(`${error.message}. ${error.cure}`),

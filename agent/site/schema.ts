@@ -37,6 +37,7 @@ export type RawRoot = string | Readonly<Record<string, string>>;
 export interface RawBsd {
   readonly loader?: string;
   readonly root?: RawRoot;
+  readonly rootImage?: string;
   readonly rootPath?: string;
   readonly bootparams?: Readonly<Record<string, string>>;
 }
@@ -46,6 +47,7 @@ export interface RawLinux {
   readonly initrd?: readonly string[];
   readonly cmdline?: string;
   readonly root?: RawRoot;
+  readonly rootImage?: string;
   readonly rootPath?: string;
 }
 
@@ -75,6 +77,7 @@ const ROOT = textOr(leaf.PATH, mapOf(leaf.FILE_NAME, leaf.TEXT));
 const BSD = table({
   loader: opt(leaf.TEXT),
   root: opt(ROOT),
+  rootImage: opt(leaf.TEXT),
   rootPath: opt(leaf.ABS_PATH),
   bootparams: opt(mapOf(leaf.BOOT_KEY, leaf.TEXT)),
 });
@@ -84,6 +87,7 @@ const LINUX = table({
   initrd: opt(listOf(leaf.TEXT, true)),
   cmdline: opt(leaf.TEXT),
   root: opt(ROOT),
+  rootImage: opt(leaf.TEXT),
   rootPath: opt(leaf.ABS_PATH),
 });
 

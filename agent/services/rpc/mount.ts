@@ -20,6 +20,7 @@ import { statusName } from "../../../protocols/wire/status.ts";
 import { isRefusal, type Tree } from "../../assets/trees/tree.ts";
 import type { BootPlan, Export } from "../../plan/boot-plan.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
+import { heldBecause } from "../hold.ts";
 import { emitHandle } from "../nfs/handle.ts";
 import { type RpcAnswer, type RpcCall, type RpcProgram, VOID } from "./program.ts";
 
@@ -109,6 +110,9 @@ export class MountProgram implements RpcProgram {
       this.note(plan, event, `${plan.machine.name} has no root to mount`, "refused");
       return;
     }
+    const { tree } = exported;
+    const why = tree.waitsFor(tree.root, "");
+    if (why !== undefined) this.note(plan, event, heldBecause(why), "silent");
     const found = await resolveDirectory(exported, path);
     if ("status" in found) {
       answer.success((o, at) => emitMountRefusal(found.status, o, at));
@@ -116,7 +120,7 @@ export class MountProgram implements RpcProgram {
       return;
     }
     const handle = Octets.alloc(MOUNT_FHSIZE);
-    emitHandle(exported.tree.fsid, found.fileid, handle, 0);
+    emitHandle(tree.fsid, found.fileid, handle, 0);
     const { mac, hostname: host } = plan.machine;
     this.mounts.set(mac, { host, directory: path });
     this.context.planner.mounted(plan, exported);
@@ -128,7 +132,7 @@ export class MountProgram implements RpcProgram {
     plan: BootPlan,
     event: string,
     decision: string,
-    outcome: "answered" | "refused",
+    outcome: "answered" | "refused" | "silent",
   ): void {
     this.context.journal.note({
       ...whoIs(plan, this.context),
@@ -148,7 +152,9 @@ async function resolveDirectory(exported: Export, path: string): Promise<Resolve
     return { status: MountStat.Acces, why: `only ${exported.path} is exported to it` };
   }
   const { tree } = exported;
-  let fileid = tree.root;
+  const top = (await tree.mountPoint?.()) ?? tree.root;
+  if (isRefusal(top)) return { status: MountStat.Io, why: "its root cannot be read" };
+  let fileid = top;
   for (const name of names.slice(root.length)) {
     // What is waited for is a file: nobody need wait to learn that it is no directory.
     if (tree.waitsFor(fileid, name) !== undefined) return notDirectory(path);
