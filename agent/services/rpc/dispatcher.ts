@@ -70,7 +70,7 @@ export class RpcDispatcher {
     o: Octets,
     at: number,
     len: number,
-    from: Arrival,
+    arrival: Arrival,
     sink: ReplySink,
   ): Promise<void> | undefined {
     const { view, context } = this;
@@ -79,7 +79,9 @@ export class RpcDispatcher {
       context.counters.add("rpc", statusName(status));
       return undefined;
     }
-    const known = context.planner.byIp(from.src);
+    const forwarded = arrival.src === context.planner.site.network.address;
+    const known = forwarded ? this.subjectOf(o, status) : context.planner.byIp(arrival.src);
+    const from = forwarded ? { ...arrival, broadcast: true } : arrival;
     if (!known) {
       this.stranger(from, status);
       return undefined;
@@ -142,6 +144,14 @@ export class RpcDispatcher {
     const call = { octets: o, vers, proc, argsAt, argsLen, peer, cred };
     const work = this.run(program, call, answer);
     return work && this.track(from, callKey(from, xid, proc), work);
+  }
+
+  /** rpcbind calls on behalf of a broadcast, from our own address: there is no caller, but whom it asks about. */
+  private subjectOf(o: Octets, status: Status): RpcPeer["plan"] | undefined {
+    const { view } = this;
+    if (status !== Status.Ok) return undefined;
+    const program = this.programs.find((p) => p.prog === view.prog);
+    return program?.subjectOf?.(o, view.proc, view.argsAt, view.argsLen);
   }
 
   /** Knows a call until it was answered. */

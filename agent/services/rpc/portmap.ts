@@ -36,7 +36,8 @@ export class PortmapProgram implements RpcProgram {
   readonly indirect = false;
   private readonly context: ServiceContext;
   private readonly programs: readonly RpcProgram[];
-  private readonly mappings: readonly PmapMapping[];
+  /** All of our programs, this one among them. */
+  readonly mappings: readonly PmapMapping[];
   private readonly mapping = new PmapMappingView();
   private readonly callit = new PmapCallitArgsView();
 

@@ -53,6 +53,11 @@ export interface RpcProgram {
   readonly port: number;
   /** Whether the port mapper may call it on behalf of a broadcast. */
   readonly indirect: boolean;
+  /**
+   * Whom a call is about that the host's rpcbind passes on for a broadcast, without saying who asked. Absent: such calls are not
+   * for this program.
+   */
+  subjectOf?(o: Octets, proc: number, argsAt: number, argsLen: number): BootPlan | undefined;
   /** Answers any procedure but NULL. */
   handle(call: RpcCall, answer: RpcAnswer): void | Promise<void>;
 }
