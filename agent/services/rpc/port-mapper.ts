@@ -1,6 +1,5 @@
 import type { PmapMapping } from "../../../protocols/sunrpc/portmap.ts";
 import { AgentError } from "../../errors.ts";
-import type { UdpPort } from "../../link/datagram.ts";
 import type { ServiceContext } from "../context.ts";
 import { Registration, type RegistrationState } from "./registration.ts";
 import { type AskPortMapper, RpcbindClient } from "./rpcbind-client.ts";
@@ -23,7 +22,9 @@ export interface PortMapperPorts {
   /** Ours alone, over UDP and TCP. What was opened by halves is closed when it rejects. */
   openAlone(): Promise<{ close(): void }>;
   /** What is broadcast to it, beside another program. */
-  openBroadcasts(): Promise<UdpPort>;
+  openBroadcasts(): Promise<{ close(): void }>;
+  /** What rpcbind passes on for broadcasts, by the loopback. */
+  openForwarded(): Promise<{ close(): void }>;
 }
 
 /**
@@ -38,9 +39,9 @@ export class PortMapper {
   private readonly support: RpcbindSupport | undefined;
   private readonly client: RpcbindClient | undefined;
   private alone: { close(): void } | undefined;
-  private broadcasts: UdpPort | undefined;
+  private broadcasts: { close(): void } | undefined;
+  private forwarded: { close(): void } | undefined;
   private registration: Registration | undefined;
-  private forwards = false;
   private stopped = false;
 
   /** `mappings`: of all programs but the port mapper. Without `support` port 111 has to be ours. */
@@ -76,13 +77,16 @@ export class PortMapper {
     this.stopped = true;
     this.alone?.close();
     this.broadcasts?.close();
+    this.forwarded?.close();
     await this.registration?.stop();
     this.support?.health();
   }
 
   private async goBeside(client: RpcbindClient): Promise<void> {
     await this.share();
-    this.forwards = await client.forwards();
+    if (!this.broadcasts && (await client.forwards())) {
+      this.forwarded = await this.ports.openForwarded();
+    }
     const { mappings } = this;
     this.registration = new Registration({
       client,
@@ -122,6 +126,8 @@ export class PortMapper {
       await this.share();
       return;
     }
+    this.forwarded?.close();
+    this.forwarded = undefined;
     // Nobody is there to whom it could be said that we are gone.
     void this.registration?.stop();
     this.registration = undefined;
@@ -132,7 +138,7 @@ export class PortMapper {
   private tell({ answers, taken }: RegistrationState): void {
     if (this.stopped || this.alone) return;
     const reasons: string[] = [];
-    const callit = this.broadcasts !== undefined || this.forwards;
+    const callit = this.broadcasts !== undefined || this.forwarded !== undefined;
     if (!answers) reasons.push("port 111 is rpcbind's, and it does not answer any more");
     if (taken.length > 0) {
       const whose = taken.map(({ prog, vers, prot, port }) => {

@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import type { UdpPort, UdpPorts } from "../../link/datagram.ts";
+import type { PortOptions, UdpPort, UdpPorts } from "../../link/datagram.ts";
 import type { TcpPorts } from "../../link/tcp-listener.ts";
 import type { ServiceContext } from "../context.ts";
 import { NfsProgram } from "../nfs/program.ts";
@@ -23,17 +23,14 @@ export interface RpcHost {
   readonly rpcbind?: RpcbindSupport;
 }
 
-/** All RPC programs of the agent, each on UDP and TCP; the first is the port mapper. */
+/** All RPC programs of the agent, each on UDP and TCP. */
 export function rpcPrograms(
   context: ServiceContext,
   { cardOf }: RpcHost = {},
-): readonly [PortmapProgram, ...RpcProgram[]] {
-  const programs = [
-    new BootparamsProgram(context, BOOTPARAMS_PORT),
-    new MountProgram(context, MOUNT_PORT, cardOf),
-    new NfsProgram(context),
-  ];
-  return [new PortmapProgram(context, programs), ...programs];
+): readonly [PortmapProgram, BootparamsProgram, ...RpcProgram[]] {
+  const bootparams = new BootparamsProgram(context, BOOTPARAMS_PORT);
+  const others = [new MountProgram(context, MOUNT_PORT, cardOf), new NfsProgram(context)];
+  return [new PortmapProgram(context, [bootparams, ...others]), bootparams, ...others];
 }
 
 /** Opens the ports of the RPC programs. */
@@ -54,15 +51,15 @@ export class RpcService {
 
   async start(): Promise<void> {
     const { context, host } = this;
-    const [portmap, ...programs] = rpcPrograms(context, host);
-    for (const program of programs) this.opened.push(await this.open(program));
-    const { mappings } = portmap;
-    const others = mappings.filter(({ prog }) => prog !== portmap.prog);
+    const [portmap, bootparams, ...others] = rpcPrograms(context, host);
+    for (const program of [bootparams, ...others]) this.opened.push(await this.open(program));
+    const mappings = portmap.mappings.filter(({ prog }) => prog !== portmap.prog);
     const ports = {
       openAlone: () => this.open(portmap),
-      openBroadcasts: () => this.openBroadcasts(portmap),
+      openBroadcasts: () => this.openUdp(portmap, { broadcast: "shared" }),
+      openForwarded: () => this.openUdp(bootparams, { loopback: true }),
     };
-    this.mapper = new PortMapper(context, ports, others, host.rpcbind);
+    this.mapper = new PortMapper(context, ports, mappings, host.rpcbind);
     await this.mapper.start();
   }
 
@@ -72,11 +69,10 @@ export class RpcService {
   }
 
   private async open(program: RpcProgram): Promise<{ close(): void }> {
-    const { name, port, indirect } = program;
+    const { name, port } = program;
     const dispatcher = new RpcDispatcher(this.context, [program]);
-    // Only the port mapper is spoken to by broadcast; what it calls for others, rpcbind calls from our own address.
-    const options = { name, broadcast: name === "portmap", own: indirect };
-    const udp = await this.udp.open(port, options);
+    // Only the port mapper is spoken to by broadcast.
+    const udp = await this.udp.open(port, { name, broadcast: name === "portmap" });
     let server: Server;
     try {
       server = await this.tcp.open(port, `${name}-tcp`);
@@ -100,10 +96,9 @@ export class RpcService {
     };
   }
 
-  private async openBroadcasts(portmap: RpcProgram): Promise<UdpPort> {
-    const { name, port } = portmap;
-    const udp = await this.udp.open(port, { name, broadcast: "shared" });
-    serveRpcByUdp(udp, new RpcDispatcher(this.context, [portmap]));
+  private async openUdp(program: RpcProgram, how: PortOptions): Promise<UdpPort> {
+    const udp = await this.udp.open(program.port, { name: program.name, ...how });
+    serveRpcByUdp(udp, new RpcDispatcher(this.context, [program]));
     return udp;
   }
 }

@@ -4,7 +4,6 @@ import { PortMapper } from "../../../../../agent/services/rpc/port-mapper.ts";
 import { LOOK_MS } from "../../../../../agent/services/rpc/registration.ts";
 import { settle } from "../../../../support/eventually.ts";
 import { FakeRpcbind } from "../../../../support/fake-rpcbind.ts";
-import { FakeUdpPort } from "../../../../support/fake-udp.ts";
 import { testRack } from "../../../../support/test-site.ts";
 
 const MOUNT_UDP = { prog: 100_005, vers: 1, prot: 17, port: 635 };
@@ -42,9 +41,11 @@ async function setUp(o: Partial<Host> = {}) {
     openBroadcasts: async () => {
       if (!host.shares) throw inUse();
       opened("broadcasts");
-      const port = new FakeUdpPort(111, true);
-      port.close = () => closed("broadcasts");
-      return port;
+      return { close: () => closed("broadcasts") };
+    },
+    openForwarded: async () => {
+      opened("forwarded");
+      return { close: () => closed("forwarded") };
     },
   };
   const support = {
@@ -145,11 +146,14 @@ describe("PortMapper", () => {
   });
 
   it("has nothing to complain of where rpcbind passes broadcasts on", async () => {
-    const { mapper, health, rpcbind, decisions } = await setUp({ shares: false });
+    const { mapper, health, rpcbind, decisions, open } = await setUp({ shares: false });
     rpcbind.forwards = true;
     await mapper.start();
     expect(health.at(-1)).toEqual([]);
     expect(decisions().at(-1)).toContain("broadcasts come by rpcbind");
+    expect(open).toEqual(["forwarded"]);
+    await mapper.stop();
+    expect(open).toEqual([]);
   });
 
   it("leaves another server's entries alone, and says that machines are sent there", async () => {
