@@ -53,7 +53,10 @@ async function eventually(lab: Lab, command: readonly string[], shown: RegExp): 
 }
 
 function run(lab: Lab, command: readonly string[], until?: RegExp): Promise<Console> {
-  const name = command.join(" ").replace(/[^\w.]+/g, "-");
+  const name = command
+    .join(" ")
+    .replace(/[^\w.]+/g, "-")
+    .slice(0, 60);
   return runGuest(lab, { name, command: ["stdbuf", "-oL", ...command], ...(until && { until }) });
 }
 
