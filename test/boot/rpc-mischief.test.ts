@@ -11,7 +11,7 @@ import { until } from "../support/until.ts";
 const CLIENT = fileURLToPath(new URL("../support/rpc-mischief.py", import.meta.url));
 const ROFS = 30;
 /** What the agent may have grown by when 8 clients ask for hundreds of megabytes and take nothing. */
-const MAX_GROWTH_KB = 64 * 1024;
+const MAX_GROWTH_KB = 16 * 1024;
 
 let inside: Namespace;
 let outside: Namespace;
