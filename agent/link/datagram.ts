@@ -42,8 +42,13 @@ export interface UdpPort {
 
 /** What a service wants of its port. */
 export interface PortOptions {
-  /** Broadcasts to this port as well. */
-  readonly broadcast?: boolean;
+  /**
+   * Broadcasts to this port as well. "shared": nothing but them, beside the program that has the port, if it lets us; what is sent
+   * leaves by another port.
+   */
+  readonly broadcast?: boolean | "shared";
+  /** At 127.0.0.1 instead, and from there: no other host can be the sender, since Linux drops such packets as martians. */
+  readonly loopback?: boolean;
   /** Name under which systemd may have opened it for us. */
   readonly name?: string;
 }

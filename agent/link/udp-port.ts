@@ -2,6 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import {
   formatIpv4,
   IPV4_BROADCAST,
+  IPV4_LOOPBACK,
   type Ipv4,
   parseIpv4,
 } from "../../protocols/wire/ipv4-address.ts";
@@ -38,7 +39,13 @@ const SETTLE_MS = 2;
 interface Shared {
   readonly rx: Octets;
   readonly pool: TxPool;
-  readonly guard: PeerGuard;
+  readonly guard: Pick<PeerGuard, "admits" | "dropped">;
+}
+
+interface BindOptions {
+  readonly name?: string | undefined;
+  /** Beside another program's socket on 0.0.0.0, if that one allows it. */
+  readonly shared?: boolean;
 }
 
 /** The kernel's UDP ports on one address of one interface (dgram), deaf to everybody else. */
@@ -65,13 +72,18 @@ export class KernelUdpPorts implements UdpPorts {
   }
 
   async open(port: number, options: PortOptions = {}): Promise<UdpPort> {
-    const name = options.name;
-    const sockets = [await this.bind(this.address, port, name)];
+    const { name, broadcast, loopback } = options;
+    if (loopback) return this.openLoopback(port);
+    const shared = broadcast === "shared";
+    const sockets = [
+      shared ? await this.bindTransfer() : await this.bind(this.address, port, { name }),
+    ];
     try {
-      if (options.broadcast) {
+      if (broadcast) {
         // Linux delivers a broadcast only to sockets bound to that very address (or to 0.0.0.0, which we never use).
-        sockets.push(await this.bind(this.broadcastAddress, port, name && `${name}-broadcast`));
-        sockets.push(await this.bind(IPV4_BROADCAST, port, name && `${name}-limited`));
+        const as = (suffix: string): BindOptions => ({ name: name && `${name}-${suffix}`, shared });
+        sockets.push(await this.bind(this.broadcastAddress, port, as("broadcast")));
+        sockets.push(await this.bind(IPV4_BROADCAST, port, as("limited")));
       }
     } catch (error) {
       for (const socket of sockets) socket.close();
@@ -80,12 +92,23 @@ export class KernelUdpPorts implements UdpPorts {
     return new KernelUdpPort(sockets, port, this.shared);
   }
 
+  private async openLoopback(port: number): Promise<UdpPort> {
+    const guard = { admits: (peer: Ipv4) => peer === IPV4_LOOPBACK, dropped: () => {} };
+    const socket = await this.bind(IPV4_LOOPBACK, port);
+    return new KernelUdpPort([socket], port, { ...this.shared, guard });
+  }
+
   async openTransfer(): Promise<UdpPort> {
+    const socket = await this.bindTransfer();
+    return new KernelUdpPort([socket], socket.address().port, this.shared);
+  }
+
+  private async bindTransfer(): Promise<Socket> {
     for (let i = 0; i < TRANSFER_TRIES; i++) {
       const port = this.nextTransferPort++;
       if (this.nextTransferPort >= TRANSFER_PORT_HIGH) this.nextTransferPort = TRANSFER_PORT_LOW;
       try {
-        return new KernelUdpPort([await this.bind(this.address, port)], port, this.shared);
+        return await this.bind(this.address, port);
       } catch (error) {
         if (!(error instanceof AgentError) || error.code !== "E_PORT_IN_USE") throw error;
       }
@@ -93,12 +116,16 @@ export class KernelUdpPorts implements UdpPorts {
     throw new AgentError("E_PORT_IN_USE", "no free UDP port for a transfer");
   }
 
-  private bind(address: Ipv4, port: number, name?: string): Promise<Socket> {
+  private bind(
+    address: Ipv4,
+    port: number,
+    { name, shared = false }: BindOptions = {},
+  ): Promise<Socket> {
     const fd = name === undefined ? undefined : this.inherited.take(name);
     // A lookup that answers at once: the default one waits a tick even for an address in digits.
     const socket = createSocket({
       type: "udp4",
-      reuseAddr: false,
+      reuseAddr: shared,
       lookup: (host, _options, done) => done(null, host, 4),
     });
     return new Promise((resolve, reject) => {

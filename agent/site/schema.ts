@@ -3,6 +3,7 @@ import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import { FAMILIES, type Family } from "./families.ts";
 import * as leaf from "./leaves.ts";
+import { SWITCH } from "./leaves-units.ts";
 import { ASSET, CACHE, type RawAsset, type RawCache } from "./schema-assets.ts";
 import { MANAGEMENT, type RawManagement } from "./schema-management.ts";
 import { MENU, type RawMenu } from "./schema-menu.ts";
@@ -39,6 +40,8 @@ export interface RawBsd {
   readonly root?: RawRoot;
   readonly rootImage?: string;
   readonly rootPath?: string;
+  readonly rootSquash?: boolean;
+  readonly privilegedPorts?: boolean;
   readonly bootparams?: Readonly<Record<string, string>>;
 }
 
@@ -49,6 +52,8 @@ export interface RawLinux {
   readonly root?: RawRoot;
   readonly rootImage?: string;
   readonly rootPath?: string;
+  readonly rootSquash?: boolean;
+  readonly privilegedPorts?: boolean;
 }
 
 export interface RawProfile {
@@ -79,6 +84,8 @@ const BSD = table({
   root: opt(ROOT),
   rootImage: opt(leaf.TEXT),
   rootPath: opt(leaf.ABS_PATH),
+  rootSquash: opt(SWITCH),
+  privilegedPorts: opt(SWITCH),
   bootparams: opt(mapOf(leaf.BOOT_KEY, leaf.TEXT)),
 });
 
@@ -89,6 +96,8 @@ const LINUX = table({
   root: opt(ROOT),
   rootImage: opt(leaf.TEXT),
   rootPath: opt(leaf.ABS_PATH),
+  rootSquash: opt(SWITCH),
+  privilegedPorts: opt(SWITCH),
 });
 
 const TEMPLATE = table(

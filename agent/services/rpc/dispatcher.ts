@@ -8,10 +8,11 @@ import {
   emitProgMismatch,
   emitRpcMismatch,
 } from "../../../protocols/sunrpc/reply.ts";
-import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
+import { formatIpv4, IPV4_LOOPBACK, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { Octets } from "../../../protocols/wire/octets.ts";
 import { Status, statusName } from "../../../protocols/wire/status.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { credentialOf, RpcCredential } from "./credential.ts";
 import {
   type EmitResults,
   type RpcAnswer,
@@ -54,6 +55,7 @@ export class RpcDispatcher {
   private readonly context: ServiceContext;
   private readonly programs: readonly RpcProgram[];
   private readonly view = new RpcCallView();
+  private cred = RpcCredential.nobody;
   /** Calls that are being worked on, by peer. */
   private readonly pending = new Map<Ipv4, Set<string>>();
 
@@ -68,7 +70,7 @@ export class RpcDispatcher {
     o: Octets,
     at: number,
     len: number,
-    from: Arrival,
+    arrival: Arrival,
     sink: ReplySink,
   ): Promise<void> | undefined {
     const { view, context } = this;
@@ -77,7 +79,9 @@ export class RpcDispatcher {
       context.counters.add("rpc", statusName(status));
       return undefined;
     }
-    const known = context.planner.byIp(from.src);
+    const forwarded = arrival.src === IPV4_LOOPBACK;
+    const known = forwarded ? this.subjectOf(o, status) : context.planner.byIp(arrival.src);
+    const from = forwarded ? { ...arrival, broadcast: true } : arrival;
     if (!known) {
       this.stranger(from, status);
       return undefined;
@@ -135,8 +139,19 @@ export class RpcDispatcher {
       }
     }
     const peer: RpcPeer = { plan, ...from, arrivedMs: context.clock.now() };
-    const work = this.run(program, { octets: o, vers, proc, argsAt, argsLen, peer }, answer);
+    const cred = credentialOf(view, this.cred);
+    this.cred = cred;
+    const call = { octets: o, vers, proc, argsAt, argsLen, peer, cred };
+    const work = this.run(program, call, answer);
     return work && this.track(from, callKey(from, xid, proc), work);
+  }
+
+  /** rpcbind calls on behalf of a broadcast, by the loopback: there is no caller, but whom it asks about. */
+  private subjectOf(o: Octets, status: Status): RpcPeer["plan"] | undefined {
+    const { view } = this;
+    if (status !== Status.Ok) return undefined;
+    const program = this.programs.find((p) => p.prog === view.prog);
+    return program?.subjectOf?.(o, view.proc, view.argsAt, view.argsLen);
   }
 
   /** Knows a call until it was answered. */
