@@ -98,6 +98,7 @@ export class TcpStream {
   private wait(untilMs: number): number {
     const { connection, host } = this;
     if (connection.pollTimeout() <= host.nowMs) {
+      if (connection.unacknowledged > 0 || connection.state === "syn-sent") host.repeats += 1;
       connection.handleTimeout(host.nowMs);
       this.transmit();
     }
