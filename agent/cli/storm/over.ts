@@ -25,7 +25,7 @@ export async function stormOver(
   started: (storm: Pick<Storm, "stop">) => void,
 ): Promise<boolean> {
   const { within: withinMs, timeout, loss, reorder, seed } = options;
-  const lane = openFrameLane(interfaceName, "not ip6", (m) => process.stderr.write(`SENDFAIL ${m}\n`), LANE_BUFFER, () => process.stderr.write("LOST\n"));
+  const lane = openFrameLane(interfaceName, "not ip6", () => {}, LANE_BUFFER);
   const run = new Storm(
     {
       machines: plan.machines,
