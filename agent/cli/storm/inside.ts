@@ -56,6 +56,7 @@ export async function runStormInside(
     agent = new AgentProcess(line, env, state);
     await agent.untilReady();
     const running = agent;
+    await running.figures(); // it measures its event loop from the first question on
     const ok = await stormOver(
       host.stdout,
       options,

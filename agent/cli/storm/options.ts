@@ -59,11 +59,9 @@ export function withStormOptions(command: Command): Command {
     .option("--reorder <percent>", "frames that are overtaken by others, as 5%", percent, 0)
     .option("--seed <number>", "what chance begins with: the same storm again", seed, 1)
     .option("--timeout <seconds>", "how long the machines may take to boot", seconds, 300)
-    .addOption(size("--kernel", "what PCs load by HTTP", 1_048_576, "1M"))
+    .addOption(size("--kernel", "what PCs load by HTTP", 262_144, "256k"))
     .addOption(size("--loader", "what is loaded first by each machine", 102_400, "100k"))
-    .addOption(
-      size("--small", "kernels of Suns (NFS) and of Raspberry Pis (TFTP)", 524_288, "512k"),
-    )
+    .addOption(size("--small", "kernels of Suns (NFS) and of Raspberry Pis (TFTP)", 65_536, "64k"))
     .option(
       "--ratio <number>",
       "the slowest by the median at most (default: 3, none on a bad link)",

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { BadLink } from "../../../../../agent/cli/storm/faults.ts";
+import { BadLink, type Fate } from "../../../../../agent/cli/storm/faults.ts";
 import { seededRandom } from "../../../../../agent/cli/storm/random.ts";
 
-function fates(loss: number, reorder: number, seed: number): Record<string, number> {
+function fates(loss: number, reorder: number, seed: number): Record<Fate, number> {
   const link = new BadLink<number>({ loss, reorder }, seededRandom(seed));
-  const counts: Record<string, number> = { passes: 0, lost: 0, late: 0 };
+  const counts: Record<Fate, number> = { passes: 0, lost: 0, late: 0 };
   for (let i = 0; i < 10_000; i++) {
     const fate = link.fate();
-    counts[fate] = (counts[fate] ?? 0) + 1;
+    counts[fate] += 1;
   }
   return counts;
 }
