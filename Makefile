@@ -93,6 +93,10 @@ golden: setup ## write anew what the captures in test/golden decode to, and what
 run: setup ## an agent and simulated machines in private network namespaces
 	node dist/agent/pilotlight.js lab $$ARGS
 
+.PHONY: storm
+storm: setup ## a thousand simulated machines at once; ARGS="--loss 5%" for more
+	node dist/agent/pilotlight.js sim storm $$ARGS
+
 .PHONY: clean
 clean: ## take away what the build and the tests made
 	rm -rf dist coverage test-output

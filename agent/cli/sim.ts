@@ -1,8 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { crc32 } from "../../firmware-sim/crc32.ts";
-import type { ExpectedFile, Firmware, FirmwareEvent } from "../../firmware-sim/firmware.ts";
+import type {
+  ExpectedFile,
+  Firmware,
+  FirmwareEvent,
+  FirmwareOptions,
+} from "../../firmware-sim/firmware.ts";
 import {
   openFirmware,
   type SecondStageOrder,
@@ -10,15 +15,18 @@ import {
 import type { SunPlatform } from "../../firmware-sim/openfirmware/prom.ts";
 import { pxe } from "../../firmware-sim/pxe/pxe.ts";
 import { parseUuid } from "../../firmware-sim/pxe/uuid.ts";
+import { raspberryPi } from "../../firmware-sim/raspberry-pi/raspberry-pi.ts";
+import { uefi } from "../../firmware-sim/uefi/uefi.ts";
 import { formatMac, parseMac } from "../../protocols/wire/mac-address.ts";
 import { Octets } from "../../protocols/wire/octets.ts";
 import { AgentError } from "../errors.ts";
 import { type Clock, systemClock } from "../link/clock.ts";
 import { type FrameLane, openFrameLane } from "../link/frame-lane.ts";
 import type { CommandHost } from "./host.ts";
+import { stormCommand } from "./storm/command.ts";
 
 const FAILED = 1;
-const KINDS = ["openfirmware", "pxe"] as const;
+const KINDS = ["openfirmware", "pxe", "uefi", "raspberry-pi"] as const;
 const PLATFORMS: readonly SunPlatform[] = ["sun4", "sun4c", "sun4m", "sun4u"];
 const ORDERS: readonly SecondStageOrder[] = ["bootparams", "bootp", "dhcp"];
 const DEFAULT_TIMEOUT_SECONDS = 120;
@@ -26,8 +34,8 @@ const DEFAULT_TIMEOUT_SECONDS = 120;
 interface SimOptions {
   readonly interface: string;
   readonly mac: Uint8Array;
-  readonly order: SecondStageOrder;
-  readonly platform: SunPlatform;
+  readonly order?: SecondStageOrder;
+  readonly platform?: SunPlatform;
   readonly kernel?: string;
   readonly uuid?: Uint8Array;
   readonly ipxe?: boolean;
@@ -36,26 +44,53 @@ interface SimOptions {
   readonly json?: boolean;
 }
 
-/** `pilotlight sim`: a simulated boot firmware on a real interface, to try a server without the machine. */
+/** `pilotlight sim`: a simulated boot firmware on a real interface, to try a server without the machine; or a storm of them. */
 export function simCommand(host: CommandHost): Command {
-  return new Command("sim")
-    .description("Boot a simulated machine over an interface, and tell what it gets and refuses.")
-    .addArgument(new Argument("<kind>", "the firmware").choices(KINDS))
+  const command = new Command("sim").description(
+    "Boot a simulated machine over an interface, and tell what it gets and refuses; or many at once.",
+  );
+  for (const kind of KINDS) command.addCommand(kindCommand(kind, host));
+  return command
+    .addCommand(stormCommand(host))
+    .addHelpText(
+      "after",
+      "\nExample:\n  sudo pilotlight sim pxe --interface eth0 --mac 52:54:00:aa:00:02 --expect vmlinuz=./vmlinuz\n  pilotlight sim storm -n 100",
+    );
+}
+
+type Kind = (typeof KINDS)[number];
+
+const TITLES: Readonly<Record<Kind, string>> = {
+  openfirmware: "A Sun: its PROM, then the second stage of NetBSD or OpenBSD.",
+  pxe: "A PXE BIOS ROM, then iPXE.",
+  uefi: "UEFI's HTTP boot, then iPXE.",
+  "raspberry-pi": "The EEPROM of a Raspberry Pi 4.",
+};
+
+function kindCommand(kind: Kind, host: CommandHost): Command {
+  const command = new Command(kind)
+    .description(TITLES[kind])
     .requiredOption("--interface <name>", "the interface to boot over")
-    .requiredOption("--mac <address>", "the machine's Ethernet address", macArgument)
-    .addOption(
-      new Option("--order <how>", "openfirmware: how the second stage finds its root")
-        .choices(ORDERS)
-        .default("bootparams"),
-    )
-    .addOption(
-      new Option("--platform <platform>", "openfirmware: which Sun it is")
-        .choices(PLATFORMS)
-        .default("sun4u"),
-    )
-    .option("--kernel <name>", "openfirmware: the kernel's path in the NFS root")
-    .option("--uuid <uuid>", "pxe: the machine's UUID", uuidArgument)
-    .option("--ipxe", "pxe: the ROM is iPXE itself, no boot program is loaded first")
+    .requiredOption("--mac <address>", "the machine's Ethernet address", macArgument);
+  if (kind === "openfirmware") {
+    command
+      .addOption(
+        new Option("--order <how>", "how the second stage finds its root")
+          .choices(ORDERS)
+          .default("bootparams"),
+      )
+      .addOption(
+        new Option("--platform <platform>", "which Sun it is").choices(PLATFORMS).default("sun4u"),
+      )
+      .option("--kernel <name>", "the kernel's path in the NFS root");
+  }
+  if (kind === "pxe" || kind === "uefi") {
+    command.option("--uuid <uuid>", "the machine's UUID", uuidArgument);
+  }
+  if (kind === "pxe") {
+    command.option("--ipxe", "the ROM is iPXE itself, no boot program is loaded first");
+  }
+  return command
     .option(
       "--expect <name=path>",
       "compare what arrives under this name with a local file; may be repeated",
@@ -71,17 +106,13 @@ export function simCommand(host: CommandHost): Command {
     .option("--json", "print events to standard output, one JSON object a line")
     .addHelpText(
       "after",
-      "\nExample:\n  sudo pilotlight sim pxe --interface eth0 --mac 52:54:00:aa:00:02 --expect vmlinuz=./vmlinuz",
+      `\nExample:\n  sudo pilotlight sim ${kind} --interface eth0 --mac 52:54:00:aa:00:02`,
     )
-    .action((kind: (typeof KINDS)[number], options: SimOptions) => sim(kind, options, host));
+    .action((options: SimOptions) => sim(kind, options, host));
 }
 
-async function sim(
-  kind: (typeof KINDS)[number],
-  options: SimOptions,
-  host: CommandHost,
-): Promise<void> {
-  const { mac, order, platform, kernel, uuid } = options;
+async function sim(kind: Kind, options: SimOptions, host: CommandHost): Promise<void> {
+  const { mac } = options;
   const content = await ContentCheck.load(options.expect);
   const common = {
     mac,
@@ -90,14 +121,7 @@ async function sim(
     expect: content.expect,
     partialChecksums: true, // another machine on this host leaves them to a card that is not there
   };
-  const firmware =
-    kind === "openfirmware"
-      ? openFirmware({ ...common, order, platform, ...(kernel === undefined ? {} : { kernel }) })
-      : pxe({
-          ...common,
-          ipxeRom: options.ipxe ?? false,
-          ...(uuid === undefined ? {} : { uuid }),
-        });
+  const firmware = firmwareOf(kind, common, options);
   const machine = formatMac(mac);
   const say = (event: FirmwareEvent): void => {
     const time = new Date().toISOString();
@@ -118,6 +142,29 @@ async function sim(
   await run.verdict;
   lane.close();
   host.exit(booted ? 0 : FAILED);
+}
+
+function firmwareOf(
+  kind: Kind,
+  common: FirmwareOptions,
+  { order = "bootparams", platform = "sun4u", kernel, ipxe, uuid }: SimOptions,
+): Firmware {
+  const identity = uuid === undefined ? {} : { uuid };
+  switch (kind) {
+    case "openfirmware":
+      return openFirmware({
+        ...common,
+        order,
+        platform,
+        ...(kernel === undefined ? {} : { kernel }),
+      });
+    case "pxe":
+      return pxe({ ...common, ipxeRom: ipxe ?? false, ...identity });
+    case "uefi":
+      return uefi({ ...common, ...identity });
+    case "raspberry-pi":
+      return raspberryPi(common);
+  }
 }
 
 /** What `runSim` drives, and whom it tells. */

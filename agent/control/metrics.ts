@@ -17,15 +17,18 @@ interface Metric {
 const STATES: readonly AgentStatus["state"][] = ["unconfigured", "serving", "degraded"];
 const CONDUCTS = ["all", "reservations", "proxy", "off"] as const;
 
-/** The status of an agent as metrics. docs/operations.md has what each means, and a test holds the two together. */
-export function metricsText(status: AgentStatus): string {
-  return metricsOf(status)
+/** The status of an agent as metrics, and by how much its event loop was late, in seconds by quantile. docs/operations.md has what each means, and a test holds the two together. */
+export function metricsText(
+  status: AgentStatus,
+  lag: ReadonlyMap<number, number> = new Map(),
+): string {
+  return metricsOf(status, lag)
     .filter(({ samples }) => samples.length > 0)
     .map(metricText)
     .join("");
 }
 
-function metricsOf(s: AgentStatus): readonly Metric[] {
+function metricsOf(s: AgentStatus, lag: ReadonlyMap<number, number>): readonly Metric[] {
   const { identity, site, assets, dhcp } = s;
   const { name, version, board } = identity;
   const gauge = (suffix: string, help: string, ...samples: readonly Sample[]): Metric => {
@@ -39,6 +42,11 @@ function metricsOf(s: AgentStatus): readonly Metric[] {
       Date.parse(s.startedAt) / 1000,
     ]),
     gauge("resident_memory_bytes", "Memory of its process.", [s.residentOctets]),
+    gauge(
+      "event_loop_lag_seconds",
+      "By how much it was late since it was last asked.",
+      ...[...lag].map(([quantile, s]): Sample => [s, { quantile: String(quantile) }]),
+    ),
     gauge("clock_plausible", "0: its clock cannot be right.", [Number(s.clock.plausible)]),
     gauge(
       "interface_up",

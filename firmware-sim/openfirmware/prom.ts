@@ -47,6 +47,7 @@ export function* prom(
   let reply = yield* host.rarpReplies.take(host.nowMs + RARP_INTERVAL_MS);
   while (!reply) {
     say({ kind: "step", stage: "rarp", text: "Timeout waiting for ARP/RARP packet" });
+    host.repeats += 1;
     host.sendRarpRequest();
     reply = yield* host.rarpReplies.take(host.nowMs + RARP_INTERVAL_MS);
   }

@@ -1,4 +1,5 @@
-import type { BootScript, ScriptClock } from "../boot-script.ts";
+import type { BootScript } from "../boot-script.ts";
+import type { HostStack } from "../stack/host-stack.ts";
 
 /** First wait, doubled for each retry (NetBSD and OpenBSD sys/lib/libsa/net.c: MINTMO, MAXTMO). */
 const MIN_TIMEOUT_MS = 2_000;
@@ -10,13 +11,14 @@ const MAX_TIMEOUT_MS = 120_000;
  * `receive` returns what was accepted until the given time, and skips what its protocol ignores.
  */
 export function* sendReceive<T>(
-  clock: ScriptClock,
+  host: HostStack,
   send: () => void,
   receive: (untilMs: number) => BootScript<T | undefined>,
 ): BootScript<T | undefined> {
   for (let waitMs = MIN_TIMEOUT_MS; waitMs < MAX_TIMEOUT_MS; waitMs *= 2) {
+    if (waitMs > MIN_TIMEOUT_MS) host.repeats += 1;
     send();
-    const answer = yield* receive(clock.nowMs + waitMs);
+    const answer = yield* receive(host.nowMs + waitMs);
     if (answer !== undefined) return answer;
   }
   return undefined;

@@ -32,6 +32,8 @@ export interface DhcpProfile {
   readonly waitsMs: readonly number[];
   /** How long ProxyDHCP offers are waited for from the first DISCOVER on. */
   readonly proxyWindowMs: number;
+  /** Offers are looked at when the wait after a DISCOVER is over, and not when they come (EDK2). */
+  readonly choosesLate?: boolean;
   /** Writes the options that are in every message, after the message type. */
   readonly options: (w: DhcpWriter) => void;
   /** Whether an offer is so good that no other need be waited for. */
@@ -93,12 +95,14 @@ export class DhcpExchange {
     const address: DhcpView[] = [];
     const proxy: DhcpView[] = [];
     const windowEndMs = this.startMs + profile.proxyWindowMs;
-    for (const waitMs of profile.waitsMs) {
+    for (const [i, waitMs] of profile.waitsMs.entries()) {
+      if (i > 0) host.repeats += 1;
       this.send(IPV4_BROADCAST, DHCP_SERVER_PORT, DhcpMessageType.Discover, () => {});
       const untilMs = host.nowMs + waitMs;
       while (host.nowMs < untilMs) {
-        if (address.length > 0 && host.nowMs >= windowEndMs) return { address, proxy };
-        const endMs = address.length > 0 ? Math.min(untilMs, windowEndMs) : untilMs;
+        const chosen = address.length > 0 && !profile.choosesLate;
+        if (chosen && host.nowMs >= windowEndMs) return { address, proxy };
+        const endMs = chosen ? Math.min(untilMs, windowEndMs) : untilMs;
         const offer = yield* this.reply(DhcpMessageType.Offer, endMs);
         if (!offer) continue;
         if (offer.yiaddr !== 0) address.push(offer);
@@ -106,6 +110,7 @@ export class DhcpExchange {
         else this.ignored = "an offer of 0.0.0.0 that is not a ProxyDHCP offer";
         if (address.some(profile.satisfiedBy)) return { address, proxy };
       }
+      if (address.length > 0 && profile.choosesLate) return { address, proxy };
     }
     if (address.length > 0) return { address, proxy };
     throw this.failure("no offer");
@@ -117,6 +122,7 @@ export class DhcpExchange {
     const serverId = offer.optionIpv4(DhcpOption.ServerIdentifier);
     if (serverId === 0) throw this.failure("the offer has no server identifier (54)");
     for (let tries = 0; tries < REQUEST_TRIES; tries++) {
+      if (tries > 0) host.repeats += 1;
       this.send(IPV4_BROADCAST, DHCP_SERVER_PORT, DhcpMessageType.Request, (w) => {
         w.ipv4(DhcpOption.RequestedIpAddress, offer.yiaddr);
         w.ipv4(DhcpOption.ServerIdentifier, serverId);
@@ -153,6 +159,7 @@ export class DhcpExchange {
     yield* host.resolve(server);
     this.say(`asking ${formatIpv4(server)}:${PXE_BOOT_SERVER_PORT}`);
     for (let tries = 0; tries < REQUEST_TRIES; tries++) {
+      if (tries > 0) host.repeats += 1;
       this.send(server, PXE_BOOT_SERVER_PORT, DhcpMessageType.Request, (w) => {
         const chosen = item === undefined ? undefined : { type: item, layer: 0 };
         const vendor = chosen && encodePxeVendor({ bootItem: chosen });

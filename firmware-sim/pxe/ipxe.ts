@@ -52,15 +52,17 @@ interface Image {
  * iPXE from its own DHCP on: DISCOVER with option 77 "iPXE" and 175, the script by HTTP or TFTP, its kernel and initrds, and
  * `boot`. Returns the octets of kernel and initrds.
  *
- * Unless a server says 176=1 within option 175, it waits for ProxyDHCP offers for two seconds.
+ * Unless a server says 176=1 within option 175, it waits for ProxyDHCP offers for two seconds. `architecture`: option 93, that
+ * of a BIOS unless told otherwise.
  */
 export function* ipxe(
   context: BootContext,
   uuid: Uint8Array,
   options: FirmwareOptions,
+  architecture = 0,
 ): BootScript<number> {
   const { host, say } = context;
-  const { script, settings } = yield* configure(context, uuid);
+  const { script, settings } = yield* configure(context, uuid, architecture);
   const http = new HttpClient(host, USER_AGENT);
   const fetch = function* (uri: BootUri, keep: boolean): BootScript<IncomingFile> {
     let file: IncomingFile | undefined;
@@ -86,13 +88,14 @@ export function* ipxe(
 function* configure(
   context: BootContext,
   uuid: Uint8Array,
+  architecture: number,
 ): BootScript<{ script: BootUri; settings: Map<string, string> }> {
   const { host, say } = context;
   host.address = 0;
   host.mask = 0;
   host.router = 0;
   host.forgetNeighbours();
-  const exchange = new DhcpExchange(context, ipxeProfile(host.mac, uuid));
+  const exchange = new DhcpExchange(context, ipxeProfile(host.mac, uuid, architecture));
   try {
     const { address, proxy } = yield* exchange.discover();
     const offer = address.find((one) => bootFileOf(one) !== "") ?? address[0];
@@ -126,7 +129,7 @@ function* configure(
   }
 }
 
-function ipxeProfile(mac: Uint8Array, uuid: Uint8Array): DhcpProfile {
+function ipxeProfile(mac: Uint8Array, uuid: Uint8Array, architecture: number): DhcpProfile {
   return {
     stage: "ipxe",
     flags: 0,
@@ -134,7 +137,8 @@ function ipxeProfile(mac: Uint8Array, uuid: Uint8Array): DhcpProfile {
     proxyWindowMs: 2_000,
     options: (w) => {
       w.u16(DhcpOption.MaximumDhcpMessageSize, MAX_MESSAGE_SIZE);
-      putPxeIdentity(w, uuid);
+      const digits = String(architecture).padStart(5, "0");
+      putPxeIdentity(w, uuid, architecture, `PXEClient:Arch:${digits}:UNDI:002001`);
       w.text(DhcpOption.UserClass, USER_CLASS);
       w.octets(DhcpOption.ParameterRequestList, PARAMETERS, 0, PARAMETERS.u8.length);
       w.octets(DhcpOption.Ipxe, FEATURES, 0, FEATURES.u8.length);

@@ -32,11 +32,17 @@ const TFTP_TRIES = 5;
 /** "TFTP Aborted", by which a ROM ends the transfer that told it the size. */
 const ABORT_CODE = 0;
 
-/** The options by which a PXE machine says what it is (RFC 4578): 93, 94, 60 and 97. */
-export function putPxeIdentity(w: DhcpWriter, uuid: Uint8Array): void {
-  w.u16(DhcpOption.ClientSystemArchitecture, 0);
-  w.octets(DhcpOption.ClientNetworkInterface, new Octets(Uint8Array.of(1, 2, 1)), 0, 3);
-  w.text(DhcpOption.VendorClassIdentifier, PXE_BIOS_CLASS);
+/** The options by which a PXE machine says what it is (RFC 4578): 93, 94, 60 and 97. A BIOS unless told otherwise. */
+export function putPxeIdentity(
+  w: DhcpWriter,
+  uuid: Uint8Array,
+  architecture = 0,
+  vendorClass: string = PXE_BIOS_CLASS,
+  undi: readonly number[] = [1, 2, 1],
+): void {
+  w.u16(DhcpOption.ClientSystemArchitecture, architecture);
+  w.octets(DhcpOption.ClientNetworkInterface, new Octets(Uint8Array.from(undi)), 0, undi.length);
+  w.text(DhcpOption.VendorClassIdentifier, vendorClass);
   const id = new Octets(Uint8Array.of(0, ...uuid));
   w.octets(DhcpOption.ClientMachineIdentifier, id, 0, id.u8.length);
 }

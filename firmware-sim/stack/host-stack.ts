@@ -100,6 +100,8 @@ export class HostStack implements ScriptClock {
   gleansNeighbours = false;
   readonly rarpReplies: Inbox<RarpReply> = new Inbox<RarpReply>(this);
   readonly refused: StackRefusals = { fragments: 0, badChecksums: 0, otherAddress: 0 };
+  /** What was said once more because no answer came, in all protocols. */
+  repeats = 0;
 
   private readonly partialChecksums: boolean;
   private readonly queue: Uint8Array[] = [];
@@ -177,6 +179,7 @@ export class HostStack implements ScriptClock {
       if (tries === ARP_TRIES) {
         throw new BootFailure("arp", `no ARP answer from ${formatIpv4(hop)}`);
       }
+      if (tries > 0) this.repeats += 1;
       this.sendArp(ETHERTYPE_ARP, BROADCAST_MAC, {
         op: ARP_REQUEST,
         sha: this.mac,

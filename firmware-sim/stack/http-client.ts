@@ -5,13 +5,16 @@ import type { IncomingFile } from "../content.ts";
 import type { HostStack } from "./host-stack.ts";
 import { type TcpStream, tcpConnect } from "./tcp-stream.ts";
 
-/** Nothing at all for so long in the midst of a body ends a request. */
-const IDLE_MS = 30_000;
-/**
- * How long a response may take to begin. iPXE has no limit of its own: it waits for as long as the connection is alive. This
- * one ends a simulation.
- */
-const RESPONSE_MS = 600_000;
+/** How long one HTTP client waits. */
+export interface HttpPatience {
+  /** Nothing at all for so long in the midst of a body ends a request, ms. */
+  readonly idleMs: number;
+  /** How long a response may take to begin, ms. */
+  readonly responseMs: number;
+}
+
+/** iPXE has no limit of its own for a response: it waits for as long as the connection is alive. This one ends a simulation. */
+const IPXE_PATIENCE: HttpPatience = { idleMs: 30_000, responseMs: 600_000 };
 const MAX_HEADER_LEN = 16_384;
 
 /** Where to get a file: `host` as it goes into the Host header. */
@@ -33,7 +36,7 @@ interface Head {
 }
 
 /**
- * A small HTTP/1.1 client as a boot ROM has one: GET only, one connection that is kept, bodies by Content-Length.
+ * A small HTTP/1.1 client as a boot ROM has one: GET and HEAD, one connection that is kept, bodies by Content-Length.
  *
  * Anything but 200 with a Content-Length is refused, so is a body that is shorter or longer than announced. A refusal with
  * Retry-After is not the end: as iPXE does it (http_parse_retry_after in src/net/tcp/httpcore.c), the same is asked again then.
@@ -41,13 +44,15 @@ interface Head {
 export class HttpClient {
   private readonly host: HostStack;
   private readonly userAgent: string;
+  private readonly patience: HttpPatience;
   private stream: TcpStream | undefined;
   /** Octets that were received and not yet used. */
   private rest: Octets = Octets.alloc(0);
 
-  constructor(host: HostStack, userAgent: string) {
+  constructor(host: HostStack, userAgent: string, patience: HttpPatience = IPXE_PATIENCE) {
     this.host = host;
     this.userAgent = userAgent;
+    this.patience = patience;
   }
 
   /** Gets one file; `open` is told the size. Returns what `complete` says: the octets. */
@@ -61,11 +66,20 @@ export class HttpClient {
     }
   }
 
-  private *request(target: HttpTarget): BootScript<TcpStream> {
+  /** Asks for the size of a file, as UEFI does before it gets it. A refusal is the end. */
+  *head(target: HttpTarget): BootScript<number> {
+    const stream = yield* this.request(target, "HEAD");
+    const { retryAfter, contentLength, closes } = yield* this.readHead(stream, target);
+    if (retryAfter !== undefined) throw failure(target, "not available now");
+    if (closes) this.close();
+    return contentLength;
+  }
+
+  private *request(target: HttpTarget, method = "GET"): BootScript<TcpStream> {
     const stream = yield* this.connect(target);
     stream.send(
       ascii(
-        `GET ${target.path} HTTP/1.1\r\nConnection: keep-alive\r\n` +
+        `${method} ${target.path} HTTP/1.1\r\nConnection: keep-alive\r\n` +
           `User-Agent: ${this.userAgent}\r\nHost: ${target.host}\r\n\r\n`,
       ),
     );
@@ -120,7 +134,7 @@ export class HttpClient {
     file: IncomingFile,
     head: Head,
   ): BootScript<Octets> {
-    const piece = yield* stream.receive(this.host.nowMs + IDLE_MS);
+    const piece = yield* stream.receive(this.host.nowMs + this.patience.idleMs);
     if (piece) return piece;
     const why = stream.ended ? "the connection ended" : "nothing more came";
     throw failure(
@@ -132,7 +146,7 @@ export class HttpClient {
   private *readHead(stream: TcpStream, target: HttpTarget): BootScript<Head> {
     let text = "";
     for (;;) {
-      const piece = yield* stream.receive(this.host.nowMs + RESPONSE_MS);
+      const piece = yield* stream.receive(this.host.nowMs + this.patience.responseMs);
       if (!piece) {
         const why = stream.ended ? "the connection was closed" : "no response";
         throw failure(target, `${why}${this.host.explainRefusals()}`);

@@ -16,6 +16,8 @@ const MSS = 1_460;
 const WINDOW = 11_680;
 const SEND_QUEUE = 8_192;
 const INBOX_LIMIT = 4_096;
+/** Segments that came before their time: a window of them, and as many that came twice. */
+const MAX_HELD = 16;
 
 /** A TCP connection of a boot script: opened by `tcpConnect`, read piece by piece. */
 export class TcpStream {
@@ -26,6 +28,7 @@ export class TcpStream {
   private readonly connection: TcpConnection;
   private readonly view: TcpView = new TcpView();
   private readonly pieces: Inbox<Octets>;
+  private held: { readonly seq: number; readonly segment: Octets }[] = [];
 
   constructor(host: HostStack, remote: Ipv4, remotePort: number) {
     this.host = host;
@@ -98,6 +101,7 @@ export class TcpStream {
   private wait(untilMs: number): number {
     const { connection, host } = this;
     if (connection.pollTimeout() <= host.nowMs) {
+      if (connection.unacknowledged > 0 || connection.state === "syn-sent") host.repeats += 1;
       connection.handleTimeout(host.nowMs);
       this.transmit();
     }
@@ -105,15 +109,41 @@ export class TcpStream {
   }
 
   private handleSegment(src: Ipv4, o: Octets, at: number, len: number): void {
-    const { view, connection, host } = this;
+    const { view, connection } = this;
     if (src !== this.remote || view.reset(o, at, len) !== Status.Ok) return;
     if (view.srcPort !== this.remotePort) return;
-    connection.handleSegment(view, host.nowMs);
-    if (connection.receivedLen > 0) {
-      const { receivedAt, receivedLen } = connection;
-      this.pieces.push(new Octets(copyOctets(o, receivedAt, receivedLen)));
-    }
+    const { seq, payloadLen } = view;
+    if (this.takeText(o)) this.takeHeld();
+    else if (payloadLen > 0 && ((seq - connection.receiveNext) | 0) > 0) this.hold(seq, o, at, len);
     this.transmit();
+  }
+
+  /** Hands in the segment that the view is on; whether it held what is next. */
+  private takeText(o: Octets): boolean {
+    const { connection } = this;
+    connection.handleSegment(this.view, this.host.nowMs);
+    const { receivedAt, receivedLen } = connection;
+    if (receivedLen > 0) this.pieces.push(new Octets(copyOctets(o, receivedAt, receivedLen)));
+    return receivedLen > 0;
+  }
+
+  /**
+   * Keeps a segment that overtook another one, as iPXE (tcp_rx_enqueue in src/net/tcp.c) and EDK2 do. Without, each gap costs
+   * all that follows it, and a sender that has no other news waits longer each time.
+   */
+  private hold(seq: number, o: Octets, at: number, len: number): void {
+    if (this.held.length >= MAX_HELD || this.held.some((h) => h.seq === seq)) return;
+    this.held.push({ seq, segment: new Octets(copyOctets(o, at, len)) });
+  }
+
+  private takeHeld(): void {
+    for (;;) {
+      const i = this.held.findIndex((h) => ((h.seq - this.connection.receiveNext) | 0) <= 0);
+      const [next] = i < 0 ? [] : this.held.splice(i, 1);
+      if (!next) return;
+      const { segment } = next;
+      if (this.view.reset(segment, 0, segment.u8.length) === Status.Ok) this.takeText(segment);
+    }
   }
 
   private transmit(): void {

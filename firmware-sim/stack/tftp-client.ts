@@ -120,6 +120,7 @@ function* receiveFile(
     if (unanswered >= read.tries) {
       throw fail(read, `block ${acked + 1} did not come${host.explainRefusals()}`);
     }
+    host.repeats += 1;
     acknowledge();
   }
 }
@@ -134,7 +135,10 @@ function* firstAnswer(
   for (let tries = 0; tries < read.tries; tries++) {
     const broadcast = read.broadcastAfter !== undefined && tries >= read.broadcastAfter;
     const to = broadcast ? IPV4_BROADCAST : read.server;
-    if (tries > 0) read.onRetry?.(`no answer, asking ${formatIpv4(to)} for ${read.filename}`);
+    if (tries > 0) {
+      host.repeats += 1;
+      read.onRetry?.(`no answer, asking ${formatIpv4(to)} for ${read.filename}`);
+    }
     const { filename, options } = read;
     port.send(to, TFTP_PORT, (o, at) =>
       emitRrq({ filename, mode: TftpMode.Octet, options }, o, at),

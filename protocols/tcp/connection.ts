@@ -50,6 +50,11 @@ export class TcpConnection {
     return this.phase;
   }
 
+  /** The sequence number that is to come next. */
+  get receiveNext(): number {
+    return this.rcvNxt;
+  }
+
   /** Octets that `send` accepts now. */
   get sendRoom(): number {
     return this.closing ? 0 : this.out.room;

@@ -39,6 +39,11 @@ export class Child {
     read(child.stderr, spec.onComplaint);
   }
 
+  /** Undefined: it could not be run. */
+  get pid(): number | undefined {
+    return this.process.pid;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.process.kill(signal);
   }

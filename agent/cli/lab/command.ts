@@ -38,7 +38,7 @@ export function labCommand(host: CommandHost): Command {
         await runInside(host, { outside: inside, scratch, timeoutMs: timeout * 1000, json });
         return;
       }
-      const passed = ["--timeout", String(timeout), ...(json ? ["--json"] : [])];
+      const passed = ["lab", "--timeout", String(timeout), ...(json ? ["--json"] : [])];
       await enterNamespaces(host, passed);
     });
 }

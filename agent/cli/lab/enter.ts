@@ -26,16 +26,16 @@ export function ownNamespace(): string {
  * when the lifeline (a pipe that only we hold) is closed, and when `unshare` is killed. So nothing is left however this
  * process ends, SIGKILL included.
  *
- * @param options the lab's options as the user gave them
+ * @param command the command's words and its options as the user gave them; it is run with --inside and --scratch added
  */
 export async function enterNamespaces(
   host: CommandHost,
-  options: readonly string[],
+  command: readonly string[],
 ): Promise<void> {
   const env = withSystemPath(host.env);
   const flags = await unshareFlags(host, env);
   const scratch = mkdtempSync(path.join(tmpdir(), "pilotlight-lab-"));
-  const inner = [host.entry, "lab", ...options, "--inside", ownNamespace(), "--scratch", scratch];
+  const inner = [host.entry, ...command, "--inside", ownNamespace(), "--scratch", scratch];
   try {
     const child = spawn("unshare", [...flags, process.execPath, ...inner], {
       env,

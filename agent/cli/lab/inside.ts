@@ -1,17 +1,17 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { rmdir, writeFile } from "node:fs/promises";
-import { Socket } from "node:net";
 import path from "node:path";
 import { AgentError } from "../../errors.ts";
 import { loadSite } from "../../site/load.ts";
 import type { CommandHost } from "../host.ts";
-import { LIFELINE_FD, ownNamespace } from "./enter.ts";
+import { ownNamespace } from "./enter.ts";
 import { LAB_MACHINES } from "./machines.ts";
 import { LabNetwork } from "./network.ts";
 import { labOutput } from "./output.ts";
 import { Rehearsal } from "./rehearsal.ts";
 import { run, withSystemPath } from "./run.ts";
 import { layOutExample } from "./stand-ins.ts";
+import { StopRequest } from "./stop-request.ts";
 import { labResult } from "./summary.ts";
 
 /** What the inner process is told. */
@@ -24,28 +24,19 @@ export interface InsideOptions {
   readonly json: boolean;
 }
 
-const TMPFS_OPTIONS = "size=96m,mode=0700";
+const SCRATCH_MIB = 96;
 const RACK_INTERFACE = "rack0";
 const FAILED = 1;
-const STUCK_MS = 5_000;
 
 /** The lab proper, in private namespaces, as the first process of its own process namespace. */
 export async function runInside(host: CommandHost, options: InsideOptions): Promise<void> {
-  if (options.outside === ownNamespace()) {
-    throw new AgentError(
-      "E_USAGE",
-      "--inside is the lab's own: it would change this host's network",
-      {
-        cure: "Run `pilotlight lab` without it.",
-      },
-    );
-  }
+  refuseOutside(options.outside);
   const env = withSystemPath(host.env);
   const { scratch } = options;
   const stop = new StopRequest(host);
   let network: LabNetwork | undefined;
   try {
-    await mountScratch(scratch, env);
+    await mountScratch(scratch, env, SCRATCH_MIB);
     const example = path.resolve(path.dirname(realpathSync(host.entry)), "../../examples/lab");
     const site = await loadSite(await layOutExample(example, scratch));
     const machines = site.machines.filter((m) => LAB_MACHINES.some((l) => l.name === m.name));
@@ -85,9 +76,21 @@ export async function runInside(host: CommandHost, options: InsideOptions): Prom
   }
 }
 
+/** Throws E_USAGE in the namespace that the command was started in: an inner process would change that host's network. */
+export function refuseOutside(outside: string): void {
+  if (outside !== ownNamespace()) return;
+  const why = "--inside is the lab's own: it would change this host's network";
+  throw new AgentError("E_USAGE", why, { cure: "Run the command without it." });
+}
+
 /** The site's files lie in memory: they are gone with the namespace, and no SD card wears. */
-async function mountScratch(scratch: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const args = ["-t", "tmpfs", "-o", TMPFS_OPTIONS, "pilotlight-lab", scratch];
+export async function mountScratch(
+  scratch: string,
+  env: NodeJS.ProcessEnv,
+  mib: number,
+): Promise<void> {
+  const options = `size=${mib}m,mode=0700`;
+  const args = ["-t", "tmpfs", "-o", options, "pilotlight-lab", scratch];
   const mounted = await run("mount", args, env);
   if (!mounted.ok) {
     throw new AgentError(
@@ -125,37 +128,4 @@ async function keepJournal(scratch: string, lines: readonly string[]): Promise<s
   const file = `${scratch}-journal.jsonl`;
   await writeFile(file, lines.map((line) => `${line}\n`).join(""), { flag: "wx", mode: 0o600 });
   return file;
-}
-
-/** SIGINT, SIGTERM, or the end of the outer process, which closes the lifeline however it ends. */
-class StopRequest {
-  asked = false;
-  private readonly lifeline: Socket;
-  private act: () => void = () => {};
-
-  constructor(host: CommandHost) {
-    host.onStopSignal(() => this.ask());
-    this.lifeline = new Socket({ fd: LIFELINE_FD });
-    this.lifeline.on("close", () => this.ask());
-    this.lifeline.on("error", () => {});
-    this.lifeline.resume();
-  }
-
-  whenAsked(act: () => void): void {
-    this.act = act;
-    if (this.asked) act();
-  }
-
-  close(): void {
-    this.lifeline.removeAllListeners("close");
-    this.lifeline.destroy();
-  }
-
-  private ask(): void {
-    if (this.asked) return;
-    this.asked = true;
-    this.act();
-    // As the first process here, our end is the end of everything in this namespace.
-    setTimeout(() => process.exit(FAILED), STUCK_MS).unref();
-  }
 }

@@ -83,15 +83,19 @@ export class LabNetwork {
     this.namespace = namespace;
   }
 
-  /** Makes it. Throws E_NAMESPACE with what `ip` or the kernel said. */
-  static async create(spec: LabNetworkSpec, env: NodeJS.ProcessEnv): Promise<LabNetwork> {
+  /** Makes it by `commands` for our side. Throws E_NAMESPACE with what `ip` or the kernel said. */
+  static async create(
+    spec: LabNetworkSpec,
+    env: NodeJS.ProcessEnv,
+    commands: typeof rackCommands = rackCommands,
+  ): Promise<LabNetwork> {
     for (const [name, value] of SETTINGS) {
       await writeFile(`/proc/sys/${name}`, value).catch(() => {}); // a kernel without IPv6
     }
     const holder = await startHolder(env);
     const pid = holder.pid ?? 0;
     const network = new LabNetwork(holder, `/proc/${pid}/ns/net`);
-    await batch("ip", ["-batch", "-"], rackCommands(spec, pid), env);
+    await batch("ip", ["-batch", "-"], commands(spec, pid), env);
     const [command = "", ...args] = network.inside("ip", ["-batch", "-"]);
     await batch(command, args, agentCommands(spec), env);
     return network;

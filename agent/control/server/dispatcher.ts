@@ -1,4 +1,5 @@
 import { AgentError } from "../../errors.ts";
+import { LoopLag } from "../../log/loop-lag.ts";
 import type { Caller } from "../caller.ts";
 import { encodeCbor } from "../cbor.ts";
 import { PROTOCOL_VERSION, type VerbName } from "../messages.ts";
@@ -51,6 +52,7 @@ interface Admitted {
 /** Answers requests of the control protocol, whatever carries them. It never rejects. */
 export class Dispatcher {
   private readonly parts: ControlParts;
+  private readonly lag: LoopLag = new LoopLag();
   private readonly streams = new StreamDesk();
 
   constructor(parts: ControlParts) {
@@ -116,7 +118,7 @@ export class Dispatcher {
     const caller = readerOf(verb, request, this.parts.readPolicy());
     const status = await this.parts.handlers[verb]({}, { caller, signal: request.signal });
     const headers = { ...COMMON, "content-type": METRICS_TYPE };
-    return { status: 200, headers, body: Buffer.from(metricsText(status)) };
+    return { status: 200, headers, body: Buffer.from(metricsText(status, this.lag.read())) };
   }
 
   /** Answers by GET, signed when the asker wants it. */

@@ -13,6 +13,10 @@ import { FakeBeside } from "../../../support/fake-beside.ts";
 import { ip } from "../../../support/test-site.ts";
 
 const [FULL, PLAIN] = SAMPLES["status.get"].results as [AgentStatus, AgentStatus];
+const LAG: ReadonlyMap<number, number> = new Map([
+  [0.99, 0.012],
+  [1, 0.5],
+]);
 const TOKEN = "s3cret";
 
 /** Samples of a metric as "labels value". */
@@ -58,6 +62,13 @@ describe("metrics", () => {
     ]);
   });
 
+  it("tell by how much the event loop was late, once that was measured", () => {
+    expect(parseExposition(metricsText(FULL)).has("pilotlight_event_loop_lag_seconds")).toBe(false);
+    const text = metricsText(FULL, LAG);
+    expect(text).toContain('pilotlight_event_loop_lag_seconds{quantile="0.99"} 0.012\n');
+    expect(text).toContain('pilotlight_event_loop_lag_seconds{quantile="1"} 0.5\n');
+  });
+
   it("leave out what an agent without a site has not, and have no empty one", () => {
     for (const name of ["assets", "cache_used_bytes", "dhcp_conduct", "dhcp_other_servers"]) {
       expect(samples(PLAIN, name)).toBeUndefined();
@@ -99,11 +110,9 @@ describe("metrics", () => {
       type,
       [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label),
     ]);
-    const exposed = [...parseExposition(metricsText(FULL))].map(([name, { type, samples }]) => [
-      name,
-      type,
-      Object.keys(samples[0]?.labels ?? {}),
-    ]);
+    const exposed = [...parseExposition(metricsText(FULL, LAG))].map(
+      ([name, { type, samples }]) => [name, type, Object.keys(samples[0]?.labels ?? {})],
+    );
     expect(told).toEqual(exposed);
   });
 });
@@ -137,7 +146,8 @@ describe("GET /metrics", () => {
         headers: { accept },
       });
       expect([status, headers["content-type"]]).toEqual([200, METRICS_TYPE]);
-      expect(body.toString()).toBe(metricsText(FULL));
+      const lag = /^.*pilotlight_event_loop_lag_seconds.*\n/gm; // not twice the same
+      expect(body.toString().replace(lag, "")).toBe(metricsText(FULL));
     }
     expect(rig.asked[0]).toMatchObject({
       verb: "status.get",
