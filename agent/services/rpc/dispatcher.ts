@@ -12,6 +12,7 @@ import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { Octets } from "../../../protocols/wire/octets.ts";
 import { Status, statusName } from "../../../protocols/wire/status.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { credentialOf, RpcCredential } from "./credential.ts";
 import {
   type EmitResults,
   type RpcAnswer,
@@ -54,6 +55,7 @@ export class RpcDispatcher {
   private readonly context: ServiceContext;
   private readonly programs: readonly RpcProgram[];
   private readonly view = new RpcCallView();
+  private cred = RpcCredential.nobody;
   /** Calls that are being worked on, by peer. */
   private readonly pending = new Map<Ipv4, Set<string>>();
 
@@ -135,7 +137,10 @@ export class RpcDispatcher {
       }
     }
     const peer: RpcPeer = { plan, ...from, arrivedMs: context.clock.now() };
-    const work = this.run(program, { octets: o, vers, proc, argsAt, argsLen, peer }, answer);
+    const cred = credentialOf(view, this.cred);
+    this.cred = cred;
+    const call = { octets: o, vers, proc, argsAt, argsLen, peer, cred };
+    const work = this.run(program, call, answer);
     return work && this.track(from, callKey(from, xid, proc), work);
   }
 

@@ -2,6 +2,7 @@ import type { Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { Octets } from "../../../protocols/wire/octets.ts";
 import type { JournalProtocol } from "../../log/journal.ts";
 import type { BootPlan } from "../../plan/boot-plan.ts";
+import type { RpcCredential } from "./credential.ts";
 
 /** How a call came. */
 export type RpcTransport = "udp" | "tcp";
@@ -25,6 +26,8 @@ export interface RpcCall {
   readonly argsAt: number;
   readonly argsLen: number;
   readonly peer: RpcPeer;
+  /** Of whom the machine says that it calls; outlives the call. */
+  readonly cred: RpcCredential;
 }
 
 /** Writes results at `at` and returns their octets. */
