@@ -20,7 +20,6 @@ import { statusName } from "../../../protocols/wire/status.ts";
 import { isRefusal, type Tree } from "../../assets/trees/tree.ts";
 import type { BootPlan, Export } from "../../plan/boot-plan.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
-import { emitHandle } from "../nfs/handle.ts";
 import { type RpcAnswer, type RpcCall, type RpcProgram, VOID } from "./program.ts";
 
 /** What PATHCONF says: the limits of NFSv2 itself. */
@@ -116,7 +115,7 @@ export class MountProgram implements RpcProgram {
       return;
     }
     const handle = Octets.alloc(MOUNT_FHSIZE);
-    emitHandle(exported.tree.fsid, found.fileid, handle, 0);
+    this.context.handles.emit(exported.tree.fsid, found.fileid, handle, 0);
     const { mac, hostname: host } = plan.machine;
     this.mounts.set(mac, { host, directory: path });
     this.context.planner.mounted(plan, exported);
