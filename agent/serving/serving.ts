@@ -24,8 +24,11 @@ import { Sightings } from "../plan/sightings.ts";
 import { type ServiceContext, StatusCounters } from "../services/context.ts";
 import { ForeignAddresses } from "../services/dhcp/foreign-addresses.ts";
 import { openSeenServer } from "../services/dhcp/seen-server-store.ts";
+import { FileHandles } from "../services/nfs/handle.ts";
+import { openHandleKey } from "../services/nfs/handle-key.ts";
 import type { Network, Site } from "../site/site.ts";
 import type { Database } from "../state/database.ts";
+import { machinesText } from "./machines-text.ts";
 import { networkKey, RackNetwork, type RackNetworkInput } from "./rack-network.ts";
 import type { RunningSite } from "./running-site.ts";
 
@@ -65,6 +68,7 @@ export interface ServingInput {
 export class Serving {
   readonly counters: StatusCounters = new StatusCounters();
   readonly sightings: Sightings;
+  private handles: FileHandles | undefined;
   private readonly o: ServingInput;
   private readonly needs: Needs;
   private readonly treeRecords: TreeRecords;
@@ -164,6 +168,7 @@ export class Serving {
     const key = networkKey(site.network, interfaceName);
     const moves = this.network?.key !== key;
     if (moves) findInterface(interfaceName, address, prefixLen);
+    this.handles ??= new FileHandles(await openHandleKey(o.stateDir), this.counters);
     const first = !this.assets;
     this.assets ??= await this.open(site);
     const { assets } = this;
@@ -292,7 +297,8 @@ export class Serving {
   }
 
   private context(): ServiceContext {
-    const { sightings, needs, counters } = this;
+    const { sightings, needs, counters, handles } = this;
+    if (!handles) throw new Error("services without a key");
     const { journal, clock } = this.o;
     // An answer that is being prepared while all is closed still asks for its plan.
     let last = this.plans;
@@ -318,6 +324,7 @@ export class Serving {
       needs,
       journal,
       counters,
+      handles,
       clock,
     };
   }
@@ -394,9 +401,4 @@ export class Serving {
     for (const part of ["interface", "network", "assets"] as const) this.o.health.say(part);
     this.o.health.site(false);
   }
-}
-
-/** "1 machine", "2 machines". */
-export function machinesText({ machines: { length } }: Site): string {
-  return length === 1 ? "1 machine" : `${length} machines`;
 }
