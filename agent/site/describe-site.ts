@@ -238,6 +238,7 @@ function addMenu(f: Facts, { prompt, items }: BootMenu): void {
 function addBsd(f: Facts, b: BsdBoot, profile: string): void {
   f.add("bsd.loader", b.loader.name);
   addRoot(f, "bsd", b.root, b.rootPath, profile);
+  f.add("bsd.overlay", mebibytes(b.overlay));
   for (const [key, p] of b.bootparams) {
     const server = p.server === undefined ? "" : `${p.server}:`;
     f.add(`bsd.bootparams.${key}`, `${server}${p.path}`);
@@ -249,6 +250,7 @@ function addLinux(f: Facts, l: LinuxBoot, profile: string): void {
   f.add("linux.initrd", l.initrd.map(({ name }) => name).join(", "));
   f.add("linux.cmdline", l.cmdline);
   if (l.root) addRoot(f, "linux", l.root, l.rootPath, profile);
+  f.add("linux.overlay", mebibytes(l.overlay));
 }
 
 function addRoot(
@@ -261,6 +263,10 @@ function addRoot(
   if (root.kind === "directory") f.addPath(`${at}.root`, root.path, "directory ");
   else for (const [name, asset] of root.files) f.add(`${at}.root.${name}`, asset.name);
   if (rootPath !== `/${profile}`) f.add(`${at}.rootPath`, rootPath);
+}
+
+function mebibytes(octets: number | undefined): string | undefined {
+  return octets === undefined ? undefined : `${octets / 2 ** 20} MiB`;
 }
 
 function addAsset(f: Facts, a: AssetSpec): void {

@@ -98,7 +98,8 @@ function resolveBsd(
   const loader = raw.loader && assets.find(raw.loader, [...at, "loader"]);
   const root = raw.root && resolveRoot(raw.root, [...at, "root"], context);
   if (!loader || !root) return undefined;
-  return Object.freeze({ loader, root, rootPath: raw.rootPath ?? `/${name}`, bootparams });
+  const rootPath = raw.rootPath ?? `/${name}`;
+  return Object.freeze({ loader, root, rootPath, ...overlayOf(raw), bootparams });
 }
 
 function resolveLinux(
@@ -118,6 +119,7 @@ function resolveLinux(
   const misplaced: [keyof RawLinux, "kernel" | "root"][] = [
     ["initrd", "kernel"],
     ["rootPath", "root"],
+    ["overlay", "root"],
   ];
   for (const [key, needs] of misplaced) {
     if (raw[key] === undefined || raw[needs] !== undefined) continue;
@@ -135,8 +137,12 @@ function resolveLinux(
     initrd: initrd.filter((asset) => asset !== undefined),
     ...(kernel ? { kernel } : {}),
     ...(raw.cmdline === undefined ? {} : { cmdline: oneLine(raw.cmdline) }),
-    ...(root ? { root, rootPath: raw.rootPath ?? `/${name}` } : {}),
+    ...(root ? { root, rootPath: raw.rootPath ?? `/${name}`, ...overlayOf(raw) } : {}),
   });
+}
+
+function overlayOf({ overlay }: { readonly overlay?: number }): { readonly overlay?: number } {
+  return overlay === undefined ? {} : { overlay };
 }
 
 /** Folded YAML text ends in a newline, and a command line has none. */

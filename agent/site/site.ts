@@ -246,6 +246,8 @@ export interface BsdBoot {
   readonly root: Root;
   /** Absolute path under which the root is mounted; `/<profile>` unless the site says otherwise. */
   readonly rootPath: string;
+  /** Octets that each machine may change of its root; absent: it is read-only. */
+  readonly overlay?: number;
   /** BOOTPARAMS key to answer; `root` is here only where the site overrides what follows from `root`. */
   readonly bootparams: ReadonlyMap<string, BootParameter>;
 }
@@ -260,6 +262,8 @@ export interface LinuxBoot {
   readonly root?: Root;
   /** Present exactly when `root` is; `/<profile>` unless the site says otherwise. */
   readonly rootPath?: string;
+  /** Octets that each machine may change of its root; absent: it is read-only. */
+  readonly overlay?: number;
 }
 
 /** A line of a boot menu. */
