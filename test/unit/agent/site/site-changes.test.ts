@@ -164,6 +164,7 @@ const CHANGES: readonly (readonly [string, string, string, string])[] = [
   ["{ netbsd: kernel }", "{ bsd: kernel }", "profile sun", "bsd.root.bsd added: kernel"],
   ["/export/sun", "/export/sol", "profile sun", "rootPath: /export/sun → /export/sol"],
   [", rootPath: /export/sun", "", "profile sun", "rootPath removed"],
+  [", rootPath", ", overlay: 500MiB, rootPath", "profile sun", "bsd.overlay added: 500 MiB"],
   ['":none"', '":vers2"', "profile sun", "bootparams.swap"],
   ["linux: { kernel: kernel", "linux: { kernel: image", "profile debian", "linux.kernel: kernel →"],
   ["[object, image]", "[image, object]", "profile debian", "initrd: object, image → image, object"],

@@ -25,7 +25,7 @@ profiles:
       loader: ofwboot
       root: { netbsd: netbsd, etc/rc: netbsd }
       bootparams: { swap: "v100:/swap", dump: /dump, install: "10.0.0.9:/js", rootopts: ":vers2" }
-  solaris: { bsd: { loader: ofwboot, root: sol/root, rootPath: /export/root } }
+  solaris: { bsd: { loader: ofwboot, root: sol/root, rootPath: /export/root, overlay: 1.5GiB } }
   debian:
     linux:
       kernel: kernel
@@ -128,6 +128,7 @@ describe("a site", () => {
     expect(rack.profiles.get("solaris")?.bsd).toMatchObject({
       root: { kind: "directory", path: "/rack/sol/root" },
       rootPath: "/export/root",
+      overlay: 1.5 * 2 ** 30,
     });
   });
 
