@@ -44,6 +44,21 @@ describe("an overlay's quota", () => {
     );
   });
 
+  it("is given back for a file that is removed while it is written to", async () => {
+    const o = await overlay();
+    const free = (): number => o.tree.writable.space().free;
+    await ok(o.files.create("warm", 0o600));
+    await ok(o.files.remove("warm"));
+    const before = free();
+    for (let i = 0; i < 10; i++) {
+      await o.put("big", "x");
+      const id = await o.id("big");
+      const writes = [1, 2, 3, 4].map((n) => o.tree.writable.write(id, n * BLOCK.length, BLOCK));
+      await Promise.all([...writes, o.files.remove("big")]);
+    }
+    expect(free()).toBe(before);
+  });
+
   it("counts names, so that empty files come to an end", async () => {
     const o = await overlay();
     o.quota = 10_000;
