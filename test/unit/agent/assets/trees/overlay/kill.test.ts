@@ -13,7 +13,7 @@ import { type OverlayFixture, overlay } from "./fixture.ts";
 const WORKER = path.resolve("test/unit/agent/assets/trees/overlay/overlay-worker.mjs");
 const { OVERLAY_KILLS } = process.env;
 const KILLS = Number(OVERLAY_KILLS ?? 4);
-const STEPS = 2_000;
+const STEPS = 10_000;
 
 /** Whether the overlay is as a local directory is after these steps. */
 async function matches(o: OverlayFixture, steps: readonly FileStep[]): Promise<string | undefined> {
