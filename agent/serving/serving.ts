@@ -6,6 +6,7 @@ import { AddressBook } from "../addresses/address-book.ts";
 import { LeaseStore } from "../addresses/lease-store.ts";
 import { isPlausible } from "../assets/fetch/status.ts";
 import { type OpenAssets, openAssets } from "../assets/open-assets.ts";
+import { LazyOverlays } from "../assets/trees/overlay/lazy-overlays.ts";
 import { TreeRecords } from "../assets/trees/tree-records.ts";
 import { assetControl } from "../control/asset-control.ts";
 import { AgentError } from "../errors.ts";
@@ -71,6 +72,7 @@ export class Serving {
   private handles: FileHandles | undefined;
   private readonly o: ServingInput;
   private readonly needs: Needs;
+  private readonly overlays: LazyOverlays;
   private readonly treeRecords: TreeRecords;
   private readonly unfollow: () => void;
   private readonly retiring = new Set<RackNetwork>();
@@ -95,6 +97,9 @@ export class Serving {
     this.unfollow = input.journal.follow(({ protocol, outcome }) => {
       if (protocol === "assets" && outcome !== "progress") this.judgeAssetsSoon();
     });
+    this.overlays = new LazyOverlays(input.stateDir, (error) =>
+      input.log.warn(`what is left of dropped overlays stays: ${error.message}`),
+    );
     this.treeRecords = new TreeRecords(database);
   }
 
@@ -139,6 +144,7 @@ export class Serving {
     this.stopped = true;
     this.unfollow();
     await this.alone(() => this.close());
+    await this.overlays.close();
     await this.treeRecords.close();
   }
 
@@ -178,6 +184,16 @@ export class Serving {
         site,
         assets: draft,
         renderer: new Renderer(),
+        overlays: this.overlays,
+        readOnlyGuest: ({ name, mac }, profile) =>
+          o.journal.note({
+            protocol: "nfs",
+            event: `root of ${profile.name}`,
+            decision: "read-only: an overlay is for machines that the site names",
+            outcome: "noted",
+            machine: name,
+            mac,
+          }),
         firstReads: this.treeRecords.firstReads,
         nodeIndex: this.treeRecords.nodeIndex,
         before,

@@ -108,13 +108,11 @@ describe("a root that is mounted", () => {
   });
 
   it("stays over a change of the site, also when it was mounted before the agent began", async () => {
-    const { plans, lookup, plan } = await setUpRpc();
+    const { context, plans, lookup, plan } = await setUpRpc();
     const { tree } = plan("v100").export ?? {};
     if (!tree) throw new Error("no tree");
     const handle = Octets.alloc(32);
-    handle.dv.setUint32(0, 0x504c0001);
-    handle.dv.setUint32(4, tree.fsid);
-    handle.dv.setUint32(8, tree.root);
+    context.handles.emit(tree.fsid, tree.root, handle, 0);
     expect(await lookup(handle.u8, "netbsd")).toBe(NfsStat.Ok);
     const text = RACK.replace(/(v100:.*profile: )sun/, "$1debian");
     await plans.replace((await testRack(text)).planner);
