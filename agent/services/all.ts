@@ -13,6 +13,7 @@ import { type FrameSender, LinkServer } from "./link-server.ts";
 import { RarpService } from "./rarp.ts";
 import { RpcService } from "./rpc/service.ts";
 import { TftpServer } from "./tftp/server.ts";
+import type { UploadStore } from "./tftp/upload-store.ts";
 import { WakeService } from "./wake.ts";
 
 const HTTP_PORT = 80;
@@ -24,6 +25,10 @@ export interface Lanes {
   readonly neighbours: Pick<Neighbours, "put">;
   /** Our hardware address. */
   readonly mac: Uint8Array;
+  /** Octets that a packet may have on the link; absent: Ethernet's. */
+  readonly mtu?: number | undefined;
+  /** Where machines write by TFTP; absent: nowhere. */
+  readonly uploads?: UploadStore | undefined;
   /** Called last: nobody learns its address before everything else is ready for it. */
   openLink(): FrameLane;
 }
@@ -52,7 +57,8 @@ export async function startServices(
   support?: BesideSupport,
 ): Promise<RunningServices> {
   const { udp, tcp } = lanes;
-  const tftp = new TftpServer(context, udp, maxTransfers);
+  const { mtu, uploads } = lanes;
+  const tftp = new TftpServer(context, udp, { maxTransfers, mtu, uploads });
   onStop(() => tftp.stop());
   await tftp.start();
   const rpc = new RpcService(context, udp, tcp);

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Budgets } from "../../boards/board.ts";
 import { AgentError } from "../errors.ts";
 import { LINK_FRAME_LEN, openFrameLane } from "../link/frame-lane.ts";
-import { findInterface, type RackInterface } from "../link/interfaces.ts";
+import { findInterface, interfaceMtu, type RackInterface } from "../link/interfaces.ts";
 import { LastingLane } from "../link/lasting-lane.ts";
 import { Neighbours } from "../link/neighbours.ts";
 import { PeerGuard } from "../link/peer-guard.ts";
@@ -15,6 +15,7 @@ import { type RunningServices, startServices } from "../services/all.ts";
 import type { ServiceContext } from "../services/context.ts";
 import type { BesideSupport } from "../services/dhcp/beside.ts";
 import { linkFilter } from "../services/link-server.ts";
+import type { UploadStore } from "../services/tftp/upload-store.ts";
 import type { Network } from "../site/site.ts";
 
 const KIB = 1024;
@@ -29,15 +30,17 @@ export interface RackNetworkInput {
   readonly log: Logger;
   /** Called when the interface went down or away. */
   readonly lost: () => void;
+  /** Where machines write by TFTP. */
+  readonly uploads?: UploadStore;
   /** For living beside other DHCP servers. */
   readonly support: Omit<BesideSupport, "random">;
 }
 
 /** What has to be the same for the services to go on as they are; the rest of a site is asked of its planner each time. */
 export function networkKey(network: Network, name: string): string {
-  const { address, prefixLen, dhcp, relays, subnets } = network;
+  const { address, prefixLen, dhcp, relays, subnets, tftp } = network;
   const behind = subnets.slice(1).map((s) => [s.prefix, s.prefixLen]);
-  return JSON.stringify([name, address, prefixLen, dhcp, relays, behind]);
+  return JSON.stringify([name, address, prefixLen, dhcp, relays, behind, tftp]);
 }
 
 /** All services on the rack's interface, from sockets to raw frames. */
@@ -123,7 +126,8 @@ export class RackNetwork {
     const neighbours = new Neighbours(rack.name, (text) => log.warn(`neighbour table: ${text}`));
     this.stops.push(() => neighbours.clear());
     const random = (): number => randomBytes(4).readUInt32BE(0);
-    const udp = new KernelUdpPorts(address, broadcast, guard, inherited, random);
+    const { ports } = network.tftp;
+    const udp = new KernelUdpPorts(address, broadcast, guard, inherited, random, ports);
     const tcp = new KernelTcpPorts(address, guard, inherited, budgets.tcpConnections);
     const openLink = (): LastingLane => {
       const failed = (text: string): void => log.warn(`not sent: ${text}`);
@@ -134,7 +138,10 @@ export class RackNetwork {
       );
       return this.lane;
     };
-    const lanes = { udp, tcp, neighbours, mac: rack.mac, openLink };
+    const { uploads } = input;
+    await uploads?.sweep();
+    const mtu = await interfaceMtu(rack);
+    const lanes = { udp, tcp, neighbours, mac: rack.mac, mtu, uploads, openLink };
     this.services = await startServices(
       context,
       lanes,

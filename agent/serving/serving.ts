@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import path from "node:path";
 import type { Logger } from "pino";
 import type { Budgets } from "../../boards/board.ts";
 import { formatIpv4 } from "../../protocols/wire/ipv4-address.ts";
@@ -24,11 +25,14 @@ import { Sightings } from "../plan/sightings.ts";
 import { type ServiceContext, StatusCounters } from "../services/context.ts";
 import { ForeignAddresses } from "../services/dhcp/foreign-addresses.ts";
 import { openSeenServer } from "../services/dhcp/seen-server-store.ts";
+import { UploadStore } from "../services/tftp/upload-store.ts";
 import type { Network, Site } from "../site/site.ts";
 import type { Database } from "../state/database.ts";
 import { networkKey, RackNetwork, type RackNetworkInput } from "./rack-network.ts";
 import type { RunningSite } from "./running-site.ts";
 
+/** The folder below the state folder that machines write into. */
+const UPLOADS = "uploads";
 /** How often the rack's interface is looked at, ms. */
 const LOOK_MS = 1_000;
 /** News of assets are gathered for so long before it is looked how they are, ms. */
@@ -68,6 +72,7 @@ export class Serving {
   private readonly o: ServingInput;
   private readonly needs: Needs;
   private readonly firstReads: FirstReads;
+  private readonly uploads: UploadStore;
   private readonly unfollow: () => void;
   private readonly retiring = new Set<RackNetwork>();
   private assets: OpenAssets | undefined;
@@ -92,6 +97,7 @@ export class Serving {
       if (protocol === "assets" && outcome !== "progress") this.judgeAssetsSoon();
     });
     this.firstReads = new FirstReads(database);
+    this.uploads = new UploadStore(path.join(input.stateDir, UPLOADS));
   }
 
   /** What is served now; undefined while the agent is unconfigured. */
@@ -261,7 +267,9 @@ export class Serving {
     const context = this.context();
     const lost = (): void => this.look();
     const support = this.support(interfaceName);
-    const all = { network, interfaceName, budgets, inherited, context, log, lost, support };
+    const { uploads } = this;
+    const own = { network, interfaceName, budgets, inherited, context, log };
+    const all = { ...own, uploads, lost, support };
     return RackNetwork.open(all);
   }
 

@@ -158,6 +158,10 @@ function addNetwork(f: Facts, n: Network): void {
   f.add("domain", n.domain);
   f.add("dhcp", n.dhcp);
   f.add("relays", addresses(n.relays));
+  const { ports, singlePort, ignoreCase } = n.tftp;
+  f.add("tftp.ports", `${ports.first}-${ports.last}`);
+  f.add("tftp.singlePort", singlePort);
+  f.add("tftp.ignoreCase", ignoreCase);
   addGiving(f, n.subnets[0]);
 }
 
@@ -224,6 +228,7 @@ function addProfile(f: Facts, p: Profile): void {
   }
   f.add("boot", p.boot);
   if (p.menu) addMenu(f, p.menu);
+  f.add("uploads", p.uploads === undefined ? undefined : `${p.uploads} octets`);
 }
 
 function addMenu(f: Facts, { prompt, items }: BootMenu): void {

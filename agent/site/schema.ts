@@ -3,6 +3,7 @@ import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import { FAMILIES, type Family } from "./families.ts";
 import * as leaf from "./leaves.ts";
+import { SIZE } from "./leaves-units.ts";
 import { ASSET, CACHE, type RawAsset, type RawCache } from "./schema-assets.ts";
 import { MANAGEMENT, type RawManagement } from "./schema-management.ts";
 import { MENU, type RawMenu } from "./schema-menu.ts";
@@ -55,6 +56,7 @@ export interface RawProfile {
   readonly files?: Readonly<Record<string, string | { readonly template?: string }>>;
   readonly boot?: string;
   readonly menu?: RawMenu;
+  readonly uploads?: number;
 }
 
 export type RawChain = Readonly<Partial<Record<Family, string>>>;
@@ -98,6 +100,7 @@ const PROFILE = table({
   files: opt(mapOf(leaf.FILE_NAME, textOr(leaf.TEXT, TEMPLATE))),
   boot: opt(leaf.TEXT),
   menu: opt(MENU),
+  uploads: opt(SIZE),
 });
 
 const CHAIN = table(Object.fromEntries(FAMILIES.map((f) => [f, opt(leaf.TEXT)])));

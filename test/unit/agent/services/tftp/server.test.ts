@@ -49,7 +49,7 @@ function say({ octets }: Sent): string {
 async function setUp(maxTransfers = 4, budget?: number) {
   const rack = await testRack(RACK, RACK_FILES, budget);
   const ports = new FakeUdpPorts();
-  const server = new TftpServer(rack.context, ports, maxTransfers);
+  const server = new TftpServer(rack.context, ports, { maxTransfers });
   await server.start();
   const ask = (request: Uint8Array, src = MINIPC, port = PORT, broadcast = false): void =>
     ports.port(69).deliver(request, src, port, broadcast);
@@ -121,7 +121,11 @@ describe("TftpServer", () => {
     ["a file that is not there", rrq("none"), 'error 1 profile debian has no file "none"'],
     ["a climb", rrq("../../etc/passwd"), "error 1 not a name that could be served"],
     ["a file that cannot be had, without our paths", rrq("broken"), "error 0 not available now"],
-    ["netascii", rrq("netbsd", [], TftpMode.Netascii), "error 4 only octet mode is served"],
+    [
+      "mode mail",
+      rrq("netbsd", [], TftpMode.Mail),
+      "error 4 only modes octet and netascii are served",
+    ],
     [
       "a write",
       packet((o) => {
@@ -194,12 +198,19 @@ describe("TftpServer", () => {
   });
 
   it("runs no more transfers than it may, and says so", async () => {
-    const { ports, ask, last } = await setUp(2);
+    const { ports, ask, last } = await setUp(4);
     for (let i = 0; i < 3; i++) ask(rrq("netbsd"), MINIPC, PORT + i);
     await settle();
     expect(ports.transfers).toHaveLength(2);
     expect(last()).toMatchObject({ outcome: "silent" });
-    expect(last().decision).toContain("as many transfers");
+    expect(last().decision).toContain("2 transfers of this machine");
+    for (const port of [1, 2]) ask(rrq("AC182A33"), V100, PORT + port);
+    await settle();
+    expect(ports.transfers).toHaveLength(4);
+    ask(rrq("grub.efi"), ip("172.24.42.61"));
+    await settle();
+    expect(ports.transfers).toHaveLength(4);
+    expect(last().decision).toContain("as many transfers as this board may have");
     ports.transfers[0]?.deliver(
       packet((o) => emitError(0, "enough", o, 0)),
       MINIPC,
@@ -207,7 +218,7 @@ describe("TftpServer", () => {
     );
     ask(rrq("netbsd"), MINIPC, PORT + 2);
     await settle();
-    expect(ports.transfers).toHaveLength(3);
+    expect(ports.transfers).toHaveLength(5);
   });
 
   it("ends with an error when the file is gone, and says why in the journal alone", async () => {
@@ -254,7 +265,7 @@ describe("TftpServer", () => {
     expect(port.take()).toEqual([]);
     expect(cache.loans).toBe(0);
     port.congested = false;
-    clock.advance(1_001);
+    clock.advance(2);
     expect(await next()).toEqual(["data 2 512"]);
   });
 
