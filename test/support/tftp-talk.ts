@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { TftpServer, type TftpServerInput } from "../../agent/services/tftp/server.ts";
 import {
   emitAck,
@@ -74,6 +74,7 @@ export async function tftpTalk(
   const ports = new FakeUdpPorts();
   const server = new TftpServer(rack.context, ports, { maxTransfers: 64, ...input });
   await server.start();
+  onTestFinished(() => server.stop());
   const ask = (request: Uint8Array, src = ASKER, port = ASKER_PORT, broadcast = false): void =>
     ports.port(69).deliver(request, src, port, broadcast);
   /** What a port sends next. */

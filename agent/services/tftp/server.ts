@@ -68,7 +68,7 @@ export class TftpServer {
       act: (view, d, asked, heldMs) => this.act(view, d, asked, heldMs),
       refuse: (d, asked, refusal) => this.refuse(d, asked, refusal),
     });
-    this.transfers = new Transfers(this.limits, maxTransfers, this.held);
+    this.transfers = new Transfers(this.limits, maxTransfers, this.held, () => context.clock.now());
   }
 
   async start(): Promise<void> {

@@ -60,6 +60,7 @@ export class Transfer implements Session {
   /** The request's octets, to know a repeated one. */
   readonly request: Uint8Array;
   readonly lingers = false;
+  heardMs = 0;
   private readonly sender: TftpSender;
   private readonly o: TransferInput;
   /** There in mode netascii. */
@@ -140,7 +141,8 @@ export class Transfer implements Session {
   private receive(d: Datagram): void {
     const { view, sender } = this;
     if (!isOfPeer(this.o, view, d)) return;
-    if (view.opcode === TftpOpcode.Ack) sender.handleAck(view.block, this.o.context.clock.now());
+    this.heardMs = this.o.context.clock.now();
+    if (view.opcode === TftpOpcode.Ack) sender.handleAck(view.block, this.heardMs);
     else if (view.opcode === TftpOpcode.Error) {
       this.peerWords = view.errorMessageText();
       sender.handleError(view.errorCode);

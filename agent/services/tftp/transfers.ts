@@ -7,6 +7,8 @@ export interface Session {
   readonly request: Uint8Array;
   /** Whether the client has answered anything yet. */
   readonly begun: boolean;
+  /** When the client was heard last. */
+  readonly heardMs: number;
   /** Whether it is over but for repetitions of the client's last packet. */
   readonly lingers: boolean;
   /** Sends what is due: first after construction. */
@@ -29,6 +31,9 @@ interface Running {
   session: Session | undefined;
 }
 
+/** The same request so soon after the client's last packet was late on its way: who was switched off and on takes longer, ms. */
+const LATE_MS = 2_000;
+
 /** The request was a repetition, and has got all that it gets. */
 export const REPEATED = "";
 
@@ -42,15 +47,17 @@ export class Transfers {
   private readonly limits: TftpLimits;
   private readonly maxTransfers: number;
   private readonly held: Held;
+  private readonly now: () => number;
   private readonly running = new Map<number, Running>();
   private readonly perMachine = new Map<Ipv4, number>();
   private stopped = false;
   private idle: (() => void) | undefined;
 
-  constructor(limits: TftpLimits, maxTransfers: number, held: Held) {
+  constructor(limits: TftpLimits, maxTransfers: number, held: Held, now: () => number) {
     this.limits = limits;
     this.maxTransfers = maxTransfers;
     this.held = held;
+    this.now = now;
   }
 
   get size(): number {
@@ -79,9 +86,9 @@ export class Transfers {
     const { session } = before;
     // It is being opened for the same request.
     if (!session) return REPEATED;
-    if (!session.begun && sameOctets(session.request, request)) {
-      session.repeat();
-      return REPEATED;
+    if (sameOctets(session.request, request)) {
+      if (!session.begun) session.repeat();
+      if (!session.begun || this.now() - session.heardMs < LATE_MS) return REPEATED;
     }
     session.stop("replaced", "");
     return undefined;

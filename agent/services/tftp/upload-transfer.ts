@@ -38,6 +38,7 @@ export interface UploadTransferInput extends OwnPeer {
 /** Joins the machine of one write to a port, a file and the clock. What came is written, then acknowledged. */
 export class UploadTransfer implements Session {
   readonly request: Uint8Array;
+  heardMs = 0;
   private readonly o: UploadTransferInput;
   private readonly upload: TftpUpload;
   private readonly view = new TftpView();
@@ -108,10 +109,11 @@ export class UploadTransfer implements Session {
   private receive(d: Datagram): void {
     const { view, upload } = this;
     if (this.over || !isOfPeer(this.o, view, d)) return;
+    this.heardMs = this.o.context.clock.now();
     if (view.opcode === TftpOpcode.Error) {
       this.words = view.errorMessageText();
       upload.handleError(view.errorCode);
-    } else if (upload.handleData(view, this.o.context.clock.now()) === TftpInput.Data) {
+    } else if (upload.handleData(view, this.heardMs) === TftpInput.Data) {
       this.keep(d.octets, view.dataAt, view.dataLen);
     }
     this.pump();

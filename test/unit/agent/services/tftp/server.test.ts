@@ -175,12 +175,16 @@ describe("TftpServer", () => {
     expect(ports.transfers).toHaveLength(1);
   });
 
-  it("begins anew when the same request comes after the client had acknowledged something", async () => {
-    const { ports, ask, next } = await setUp();
+  it("begins anew when the same request comes long after the client had acknowledged something, and not when it was only late", async () => {
+    const { ports, ask, next, clock } = await setUp();
     ask(rrq("netbsd", BLKSIZE));
     expect(await next()).toEqual(["oack blksize"]);
     ports.transfers[0]?.deliver(ack(0), MINIPC, PORT);
     expect(await next()).toEqual(["data 1 1024"]);
+    ask(rrq("netbsd", BLKSIZE));
+    await settle();
+    expect(ports.transfers.map((p) => [p.closed, p.sent.length])).toEqual([[false, 0]]);
+    clock.advance(2_000);
     ask(rrq("netbsd", BLKSIZE));
     expect(await next(1)).toEqual(["oack blksize"]);
     expect(ports.transfers[0]?.closed).toBe(true);
