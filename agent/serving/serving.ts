@@ -1,5 +1,4 @@
 import { stat } from "node:fs/promises";
-import path from "node:path";
 import type { Logger } from "pino";
 import type { Budgets } from "../../boards/board.ts";
 import { formatIpv4 } from "../../protocols/wire/ipv4-address.ts";
@@ -31,8 +30,6 @@ import type { Database } from "../state/database.ts";
 import { networkKey, RackNetwork, type RackNetworkInput } from "./rack-network.ts";
 import type { RunningSite } from "./running-site.ts";
 
-/** The folder below the state folder that machines write into. */
-const UPLOADS = "uploads";
 /** How often the rack's interface is looked at, ms. */
 const LOOK_MS = 1_000;
 /** News of assets are gathered for so long before it is looked how they are, ms. */
@@ -97,7 +94,7 @@ export class Serving {
       if (protocol === "assets" && outcome !== "progress") this.judgeAssetsSoon();
     });
     this.firstReads = new FirstReads(database);
-    this.uploads = new UploadStore(path.join(input.stateDir, UPLOADS));
+    this.uploads = new UploadStore(`${input.stateDir}/uploads`);
   }
 
   /** What is served now; undefined while the agent is unconfigured. */
@@ -264,13 +261,9 @@ export class Serving {
 
   private openNetwork(network: Network, interfaceName: string): Promise<RackNetwork> {
     const { budgets, inherited, log } = this.o;
-    const context = this.context();
-    const lost = (): void => this.look();
-    const support = this.support(interfaceName);
-    const { uploads } = this;
-    const own = { network, interfaceName, budgets, inherited, context, log };
-    const all = { ...own, uploads, lost, support };
-    return RackNetwork.open(all);
+    const own = { context: this.context(), uploads: this.uploads, lost: () => this.look() };
+    const all = { network, interfaceName, budgets, inherited, log, ...own };
+    return RackNetwork.open({ ...all, support: this.support(interfaceName) });
   }
 
   /** What the services live beside other DHCP servers with. */

@@ -26,7 +26,6 @@ let refused = 0;
 function open(name) {
   const end = { cap: new Cap(), frame: Buffer.alloc(MAX_FRAME) };
   end.cap.open(name, "", BUFFER, end.frame);
-  end.cap.setMinBytes(0);
   return end;
 }
 
