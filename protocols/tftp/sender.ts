@@ -16,10 +16,10 @@ export interface TftpSenderPolicy extends RetransmissionPolicy {
   readonly maxBlksize: number;
   /** Blocks in flight at most, 1 to 32767. */
   readonly maxWindow: number;
-  /** Retransmissions without progress before the transfer is given up. */
-  readonly maxRetries: number;
-  /** And not before so long without progress, unless the client asked for a timeout: a short round trip is no hurry. */
+  /** Without progress the transfer is given up after so long, */
   readonly patienceMs: number;
+  /** or, when the client asked for a timeout, after so many retransmissions. */
+  readonly maxRetries: number;
 }
 
 /** What the agent uses unless told otherwise. */
@@ -28,7 +28,8 @@ export const TFTP_SENDER_POLICY: TftpSenderPolicy = {
   maxWindow: 64,
   defaultTimeoutMs: 1_000,
   minTimeoutMs: 250,
-  maxTimeoutMs: 5_000,
+  // atftp says its last ACK again only when 5 s were silent.
+  maxTimeoutMs: 10_000,
   maxRetries: 6,
   patienceMs: 25_000,
 };
@@ -48,7 +49,7 @@ export type TftpSenderState = "oack" | "data" | "done" | "probe" | "failed";
 /** Why a transfer failed; "" while it did not. */
 export type TftpSenderFailure =
   | ""
-  /** Nothing came back, `maxRetries` times. */
+  /** Nothing came back for as long as the policy waits. */
   | "timeout"
   /** As timeout, but every block had been sent: a client that jumps at once sends no last ACK. */
   | "unconfirmed"
@@ -317,8 +318,7 @@ export class TftpSender {
 
   private isPatienceOver(nowMs: number): boolean {
     const { maxRetries, patienceMs } = this.policy;
-    if (this.retries < maxRetries) return false;
-    return this.time.fixed || nowMs - this.progressMs >= patienceMs;
+    return this.time.fixed ? this.retries >= maxRetries : nowMs - this.progressMs >= patienceMs;
   }
 
   private describe(kind: TftpSenderPacket["kind"], block: number, at: number, len: number) {

@@ -134,7 +134,7 @@ describe("TftpUpload", () => {
     expect(u.finished).toBe(true);
   });
 
-  it("repeats its answer after the timeout, doubled up to 5 s, and gives up", () => {
+  it("repeats its answer after the timeout, doubled up to 10 s, and gives up", () => {
     const u = upload();
     const sent: number[] = [];
     let nowMs = 0;
@@ -145,7 +145,7 @@ describe("TftpUpload", () => {
       expect(u.pollTransmit(nowMs - 1)).toBeUndefined();
       u.handleTimeout(nowMs);
     }
-    expect(sent).toEqual([0, 1_000, 3_000, 7_000, 12_000, 17_000, 22_000]);
+    expect(sent).toEqual([0, 1_000, 3_000, 7_000, 15_000, 25_000, 35_000]);
     expect(u.state).toBe("failed");
   });
 

@@ -33,7 +33,7 @@ describe("TFTP in mode netascii", () => {
       const sent = ports.transfers[0]?.take() ?? [];
       if (blksize === 100 && loses && sent.length > 1) {
         loses = false;
-        clock.advance(5_000);
+        clock.advance(10_000);
         continue;
       }
       loses = true;

@@ -156,9 +156,10 @@ describe("TFTP writes", () => {
   it("leave nothing when the client gives up, stops, or begins something else", async () => {
     const { ask, answer, ports, clock, files, last } = await setUp();
     const begin = async (port: number) => {
+      const i = ports.transfers.length;
       ask(wrq(`half${port}`), ASKER, port);
-      await eventually(() => ports.transfers.at(-1)?.sent.length === 1, "ACK 0");
-      const made = ports.transfers.at(-1);
+      await eventually(() => ports.transfers[i]?.sent.length === 1, "ACK 0");
+      const made = ports.transfers[i];
       made?.take();
       made?.deliver(data(1, pattern(512)), ASKER, port);
       expect(await answer(() => made)).toEqual(["ack 1"]);
@@ -171,6 +172,7 @@ describe("TFTP writes", () => {
     await begin(2);
     ask(rrq("netbsd"), ASKER, 2);
     expect(last().decision).toBe("the client began another transfer from the same port");
+    await eventually(() => ports.transfers.length === 3, "the read");
     await begin(3);
     for (let i = 0; i < 60; i++) clock.advance(1_000);
     expect(last()).toMatchObject({ outcome: "failed" });
