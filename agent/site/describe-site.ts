@@ -2,6 +2,7 @@ import path from "node:path";
 import { PXE_MENU_FOREVER } from "../../protocols/dhcp/pxe.ts";
 import { formatIpv4, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { treatmentKey } from "../assets/treatment/treatment.ts";
+import { TRANSFER_PORTS } from "./resolve-network.ts";
 import type {
   AssetSpec,
   BootMenu,
@@ -158,11 +159,14 @@ function addNetwork(f: Facts, n: Network): void {
   f.add("domain", n.domain);
   f.add("dhcp", n.dhcp);
   f.add("relays", addresses(n.relays));
-  const { ports, singlePort, ignoreCase } = n.tftp;
-  f.add("tftp.ports", `${ports.first}-${ports.last}`);
-  f.add("tftp.singlePort", singlePort);
-  f.add("tftp.ignoreCase", ignoreCase);
   addGiving(f, n.subnets[0]);
+  // What most sites leave as it is goes without saying.
+  const { ports, singlePort, ignoreCase } = n.tftp;
+  const { first, last } = TRANSFER_PORTS;
+  if (ports.first !== first || ports.last !== last)
+    f.add("tftp.ports", `${ports.first}-${ports.last}`);
+  if (singlePort) f.add("tftp.singlePort", true);
+  if (ignoreCase) f.add("tftp.ignoreCase", true);
 }
 
 /** The subnets but the rack's own, which is the network's. */
