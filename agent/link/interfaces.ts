@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { formatIpv4, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { parseMac } from "../../protocols/wire/mac-address.ts";
@@ -9,6 +10,8 @@ export interface RackInterface {
   readonly name: string;
   readonly mac: Uint8Array;
 }
+
+const ETHERNET_MTU = 1_500;
 
 /** The kernel's table of this network namespace's interfaces, whether or not they are up. */
 const TABLE = "/proc/net/dev";
@@ -45,6 +48,24 @@ export function findInterface(name: string, address: Ipv4, prefixLen: number): R
     );
   }
   return { name, mac };
+}
+
+/**
+ * Octets that a packet may have on the interface; Ethernet's 1500 when that cannot be read.
+ *
+ * Where /sys shows another network namespace, its interface of the same name is another card.
+ */
+export async function interfaceMtu(rack: RackInterface): Promise<number> {
+  const read = (file: string): Promise<string> =>
+    readFile(`/sys/class/net/${rack.name}/${file}`, "latin1");
+  try {
+    const mac = parseMac((await read("address")).trim());
+    const mtu = Number(await read("mtu"));
+    const same = mac?.every((octet, i) => octet === rack.mac[i]) ?? false;
+    return same && Number.isInteger(mtu) && mtu > 0 ? mtu : ETHERNET_MTU;
+  } catch {
+    return ETHERNET_MTU;
+  }
 }
 
 /** Two lines of headings, then "  eth0: 1234 …" for each. */

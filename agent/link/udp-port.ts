@@ -28,9 +28,8 @@ const RX_SLAB_LEN = 65_536;
 const RX_BUFFER = 1024 * 1024;
 /** Slabs shared by all ports: replies that the kernel has not taken yet. */
 const TX_SLABS = 64;
-/** SGI PROMs refuse TFTP servers above 32767, and Linux hands out ports from 32768: transfers stay below. */
-const TRANSFER_PORT_LOW = 20_000;
-const TRANSFER_PORT_HIGH = 32_000;
+/** Where the ports of transfers are when nobody says: below those that Linux hands out. */
+const TRANSFER_PORTS = { first: 20_000, last: 31_999 } as const;
 const TRANSFER_TRIES = 50;
 /** How often we look whether the kernel has taken what it had no room for, ms. */
 const SETTLE_MS = 2;
@@ -54,6 +53,7 @@ export class KernelUdpPorts implements UdpPorts {
   private readonly broadcastAddress: Ipv4;
   private readonly inherited: InheritedSockets;
   private readonly shared: Shared;
+  private readonly transferPorts: { readonly first: number; readonly last: number };
   private nextTransferPort: number;
 
   constructor(
@@ -62,13 +62,15 @@ export class KernelUdpPorts implements UdpPorts {
     guard: PeerGuard,
     inherited: InheritedSockets,
     random: () => number,
+    transferPorts: { readonly first: number; readonly last: number } = TRANSFER_PORTS,
   ) {
     this.address = address;
     this.broadcastAddress = broadcastAddress;
     this.inherited = inherited;
     this.shared = { rx: Octets.alloc(RX_SLAB_LEN), pool: new TxPool(TX_SLABS), guard };
-    const span = TRANSFER_PORT_HIGH - TRANSFER_PORT_LOW;
-    this.nextTransferPort = TRANSFER_PORT_LOW + (random() % span);
+    this.transferPorts = transferPorts;
+    const { first, last } = transferPorts;
+    this.nextTransferPort = first + (random() % (last - first + 1));
   }
 
   async open(port: number, options: PortOptions = {}): Promise<UdpPort> {
@@ -106,7 +108,8 @@ export class KernelUdpPorts implements UdpPorts {
   private async bindTransfer(): Promise<Socket> {
     for (let i = 0; i < TRANSFER_TRIES; i++) {
       const port = this.nextTransferPort++;
-      if (this.nextTransferPort >= TRANSFER_PORT_HIGH) this.nextTransferPort = TRANSFER_PORT_LOW;
+      const { first, last } = this.transferPorts;
+      if (this.nextTransferPort > last) this.nextTransferPort = first;
       try {
         return await this.bind(this.address, port);
       } catch (error) {

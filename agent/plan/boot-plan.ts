@@ -63,10 +63,11 @@ export interface BootPlan {
 /** "C0A84D15" or "C0A84D15.SUN4M": what Sun PROMs ask for. */
 const PROM_NAME = /^([0-9A-Fa-f]{8})(\.SUN4[A-Z]?)?$/i;
 
-/** Finds what a file name means to a machine, and what is there now. */
-export function decideFile(plan: BootPlan, asked: string): FileDecision {
-  const name = normaliseName(asked);
-  if (name === undefined) return nothing(asked, "not a name that could be served");
+/** Finds what a file name means to a machine, and what is there now. `ignoreCase`: "BOOT.CFG" finds "boot.cfg". */
+export function decideFile(plan: BootPlan, asked: string, ignoreCase = false): FileDecision {
+  const plain = normaliseName(asked);
+  if (plain === undefined) return nothing(asked, "not a name that could be served");
+  const name = (ignoreCase ? plan.files.inAnyCase(plain) : undefined) ?? plain;
   const direct = plan.files.get(name);
   if (direct) return found(name, direct, `${plan.machine.name} has this file`);
   const prom = PROM_NAME.exec(name);

@@ -13,6 +13,7 @@ import { type FrameSender, LinkServer } from "./link-server.ts";
 import { RarpService } from "./rarp.ts";
 import { type RpcHost, RpcService } from "./rpc/service.ts";
 import { TftpServer } from "./tftp/server.ts";
+import type { UploadStore } from "./tftp/upload-store.ts";
 import { WakeService } from "./wake.ts";
 
 const HTTP_PORT = 80;
@@ -26,6 +27,10 @@ export interface Lanes {
   readonly mac: Uint8Array;
   /** Absent where the host has no say: in tests and replays. */
   readonly rpcHost?: RpcHost;
+  /** Octets that a packet may have on the link; absent: Ethernet's. */
+  readonly mtu?: number | undefined;
+  /** Where machines write by TFTP; absent: nowhere. */
+  readonly uploads?: UploadStore | undefined;
   /** Called last: nobody learns its address before everything else is ready for it. */
   openLink(): FrameLane;
 }
@@ -54,7 +59,8 @@ export async function startServices(
   support?: BesideSupport,
 ): Promise<RunningServices> {
   const { udp, tcp } = lanes;
-  const tftp = new TftpServer(context, udp, maxTransfers);
+  const { mtu, uploads } = lanes;
+  const tftp = new TftpServer(context, udp, { maxTransfers, mtu, uploads });
   onStop(() => tftp.stop());
   await tftp.start();
   const rpc = new RpcService(context, udp, tcp, lanes.rpcHost);

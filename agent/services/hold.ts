@@ -46,6 +46,13 @@ export class HeldQuestions {
     return this.held.size;
   }
 
+  /** How many are held whose keys begin so. */
+  sizeOf(start: string): number {
+    let count = 0;
+    for (const key of this.held.keys()) if (key.startsWith(start)) count += 1;
+    return count;
+  }
+
   has(key: string): boolean {
     return this.held.has(key);
   }

@@ -5,7 +5,7 @@ import { PMAP_PORT } from "../../protocols/sunrpc/portmap.ts";
 import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { AgentError } from "../errors.ts";
 import { LINK_FRAME_LEN, openFrameLane } from "../link/frame-lane.ts";
-import { findInterface, type RackInterface } from "../link/interfaces.ts";
+import { findInterface, interfaceMtu, type RackInterface } from "../link/interfaces.ts";
 import { LastingLane } from "../link/lasting-lane.ts";
 import { askLoopback } from "../link/loopback-udp.ts";
 import { cardOf } from "../link/neighbour-table.ts";
@@ -19,6 +19,7 @@ import { type RunningServices, startServices } from "../services/all.ts";
 import type { ServiceContext } from "../services/context.ts";
 import type { BesideSupport } from "../services/dhcp/beside.ts";
 import { linkFilter } from "../services/link-server.ts";
+import type { UploadStore } from "../services/tftp/upload-store.ts";
 import type { Network } from "../site/site.ts";
 
 const KIB = 1024;
@@ -35,6 +36,8 @@ export interface RackNetworkInput {
   readonly log: Logger;
   /** Called when the interface went down or away. */
   readonly lost: () => void;
+  /** Where machines write by TFTP. */
+  readonly uploads?: UploadStore;
   /** For living beside other DHCP servers. */
   readonly support: Omit<BesideSupport, "random">;
   /** Told what is wrong with the host's rpcbind, where port 111 is its. */
@@ -43,9 +46,9 @@ export interface RackNetworkInput {
 
 /** What has to be the same for the services to go on as they are; the rest of a site is asked of its planner each time. */
 export function networkKey(network: Network, name: string): string {
-  const { address, prefixLen, dhcp, relays, subnets } = network;
+  const { address, prefixLen, dhcp, relays, subnets, tftp } = network;
   const behind = subnets.slice(1).map((s) => [s.prefix, s.prefixLen]);
-  return JSON.stringify([name, address, prefixLen, dhcp, relays, behind]);
+  return JSON.stringify([name, address, prefixLen, dhcp, relays, behind, tftp]);
 }
 
 /** All services on the rack's interface, from sockets to raw frames. */
@@ -131,7 +134,8 @@ export class RackNetwork {
     const neighbours = new Neighbours(rack.name, (text) => log.warn(`neighbour table: ${text}`));
     this.stops.push(() => neighbours.clear());
     const random = (): number => randomBytes(4).readUInt32BE(0);
-    const udp = new KernelUdpPorts(address, broadcast, guard, inherited, random);
+    const { ports } = network.tftp;
+    const udp = new KernelUdpPorts(address, broadcast, guard, inherited, random, ports);
     const tcp = new KernelTcpPorts(address, guard, inherited, budgets.tcpConnections);
     const openLink = (): LastingLane => {
       const failed = (text: string): void => log.warn(`not sent: ${text}`);
@@ -146,7 +150,11 @@ export class RackNetwork {
       askLoopback(PMAP_PORT, message, RPCBIND_PATIENCE_MS, random);
     const rpcbind = { ask, health: input.portmapHealth };
     const rpcHost = { cardOf: (peer: Ipv4) => cardOf(peer, rack.name), rpcbind };
-    const lanes = { udp, tcp, neighbours, mac: rack.mac, rpcHost, openLink };
+    const { uploads } = input;
+    await uploads?.sweep();
+    const mtu = await interfaceMtu(rack);
+    const own = { mac: rack.mac, mtu, uploads, rpcHost };
+    const lanes = { udp, tcp, neighbours, ...own, openLink };
     this.services = await startServices(
       context,
       lanes,

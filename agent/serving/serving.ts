@@ -6,8 +6,6 @@ import { AddressBook } from "../addresses/address-book.ts";
 import { LeaseStore } from "../addresses/lease-store.ts";
 import { isPlausible } from "../assets/fetch/status.ts";
 import { type OpenAssets, openAssets } from "../assets/open-assets.ts";
-import { LazyOverlays } from "../assets/trees/overlay/lazy-overlays.ts";
-import { TreeRecords } from "../assets/trees/tree-records.ts";
 import { assetControl } from "../control/asset-control.ts";
 import { AgentError } from "../errors.ts";
 import type { Health } from "../health.ts";
@@ -25,10 +23,9 @@ import { Sightings } from "../plan/sightings.ts";
 import { type ServiceContext, StatusCounters } from "../services/context.ts";
 import { ForeignAddresses } from "../services/dhcp/foreign-addresses.ts";
 import { openSeenServer } from "../services/dhcp/seen-server-store.ts";
-import { FileHandles } from "../services/nfs/handle.ts";
-import { openHandleKey } from "../services/nfs/handle-key.ts";
 import type { Network, Site } from "../site/site.ts";
 import type { Database } from "../state/database.ts";
+import { FileState } from "./file-state.ts";
 import { machinesText } from "./machines-text.ts";
 import { networkKey, RackNetwork, type RackNetworkInput } from "./rack-network.ts";
 import type { RunningSite } from "./running-site.ts";
@@ -69,11 +66,9 @@ export interface ServingInput {
 export class Serving {
   readonly counters: StatusCounters = new StatusCounters();
   readonly sightings: Sightings;
-  private handles: FileHandles | undefined;
   private readonly o: ServingInput;
   private readonly needs: Needs;
-  private readonly overlays: LazyOverlays;
-  private readonly treeRecords: TreeRecords;
+  private readonly files: FileState;
   private readonly unfollow: () => void;
   private readonly retiring = new Set<RackNetwork>();
   private assets: OpenAssets | undefined;
@@ -97,10 +92,7 @@ export class Serving {
     this.unfollow = input.journal.follow(({ protocol, outcome }) => {
       if (protocol === "assets" && outcome !== "progress") this.judgeAssetsSoon();
     });
-    this.overlays = new LazyOverlays(input.stateDir, (error) =>
-      input.log.warn(`what is left of dropped overlays stays: ${error.message}`),
-    );
-    this.treeRecords = new TreeRecords(database);
+    this.files = new FileState(input.stateDir, database, input);
   }
 
   /** What is served now; undefined while the agent is unconfigured. */
@@ -144,8 +136,7 @@ export class Serving {
     this.stopped = true;
     this.unfollow();
     await this.alone(() => this.close());
-    await this.overlays.close();
-    await this.treeRecords.close();
+    await this.files.close();
   }
 
   /** Why the rack's interface cannot be used just now. */
@@ -174,7 +165,7 @@ export class Serving {
     const key = networkKey(site.network, interfaceName);
     const moves = this.network?.key !== key;
     if (moves) findInterface(interfaceName, address, prefixLen);
-    this.handles ??= new FileHandles(await openHandleKey(o.stateDir), this.counters);
+    await this.files.open(this.counters);
     const first = !this.assets;
     this.assets ??= await this.open(site);
     const { assets } = this;
@@ -184,18 +175,7 @@ export class Serving {
         site,
         assets: draft,
         renderer: new Renderer(),
-        overlays: this.overlays,
-        readOnlyGuest: ({ name, mac }, profile) =>
-          o.journal.note({
-            protocol: "nfs",
-            event: `root of ${profile.name}`,
-            decision: "read-only: an overlay is for machines that the site names",
-            outcome: "noted",
-            machine: name,
-            mac,
-          }),
-        firstReads: this.treeRecords.firstReads,
-        nodeIndex: this.treeRecords.nodeIndex,
+        ...this.files.forPlans(),
         before,
         siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
         problem: (error) => o.log.warn(`${error.message}. ${error.cure}`),
@@ -280,13 +260,18 @@ export class Serving {
 
   private openNetwork(network: Network, interfaceName: string): Promise<RackNetwork> {
     const { budgets, inherited, log } = this.o;
-    const context = this.context();
-    const lost = (): void => this.look();
     const support = this.support(interfaceName);
     const portmapHealth = (...reasons: readonly string[]): void =>
       this.o.health.say("portmap", ...reasons);
-    const parts = { network, interfaceName, budgets, inherited, context, log, lost, support };
-    return RackNetwork.open({ ...parts, portmapHealth });
+    const { uploads } = this.files;
+    const own = {
+      context: this.context(),
+      uploads,
+      support,
+      portmapHealth,
+      lost: () => this.look(),
+    };
+    return RackNetwork.open({ network, interfaceName, budgets, inherited, log, ...own });
   }
 
   /** What the services live beside other DHCP servers with. */
@@ -313,8 +298,8 @@ export class Serving {
   }
 
   private context(): ServiceContext {
-    const { sightings, needs, counters, handles } = this;
-    if (!handles) throw new Error("services without a key");
+    const { sightings, needs, counters } = this;
+    const { handles } = this.files;
     const { journal, clock } = this.o;
     // An answer that is being prepared while all is closed still asks for its plan.
     let last = this.plans;

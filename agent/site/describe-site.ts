@@ -2,6 +2,7 @@ import path from "node:path";
 import { PXE_MENU_FOREVER } from "../../protocols/dhcp/pxe.ts";
 import { formatIpv4, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { treatmentKey } from "../assets/treatment/treatment.ts";
+import { TRANSFER_PORTS } from "./resolve-network.ts";
 import type {
   AssetSpec,
   BootMenu,
@@ -160,6 +161,13 @@ function addNetwork(f: Facts, n: Network): void {
   f.add("dhcp", n.dhcp);
   f.add("relays", addresses(n.relays));
   addGiving(f, n.subnets[0]);
+  // What most sites leave as it is goes without saying.
+  const { ports, singlePort, ignoreCase } = n.tftp;
+  const { first, last } = TRANSFER_PORTS;
+  if (ports.first !== first || ports.last !== last)
+    f.add("tftp.ports", `${ports.first}-${ports.last}`);
+  if (singlePort) f.add("tftp.singlePort", true);
+  if (ignoreCase) f.add("tftp.ignoreCase", true);
 }
 
 /** The subnets but the rack's own, which is the network's. */
@@ -225,6 +233,7 @@ function addProfile(f: Facts, p: Profile): void {
   }
   f.add("boot", p.boot);
   if (p.menu) addMenu(f, p.menu);
+  f.add("uploads", p.uploads === undefined ? undefined : `${p.uploads} octets`);
 }
 
 function addMenu(f: Facts, { prompt, items }: BootMenu): void {

@@ -1,6 +1,6 @@
 import { formatIpv4, type Ipv4, maskOf, parseIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import { type Leaf, parsed, text, Wrong } from "./leaves.ts";
-import type { AddressRange } from "./site.ts";
+import type { AddressRange, PortRange } from "./site.ts";
 import { quote } from "./wording.ts";
 
 /** "10.77.0.0/24" */
@@ -11,6 +11,9 @@ export interface NetworkPrefix {
 
 const NETWORK_CURE = "write the network's address and its prefix length, 8 to 30: 10.77.0.0/24";
 const RANGE_CURE = "write the first and the last address with a dash: 10.77.0.100-10.77.0.199";
+const PORTS_CURE = "write the first and the last port with a dash, 1024 to 65535: 20000-29999";
+/** Fewer, and machines that boot together wait for each other. */
+const MIN_PORTS = 64;
 const MAC_START_CURE = 'write one to six pairs of hex digits in quotes: "52:54:00"';
 const UUID_CURE = "write hex digits with dashes, whole or from the beginning: 4c4c4544-0035";
 
@@ -35,6 +38,18 @@ export const ADDRESS_RANGE: Leaf<AddressRange> = parsed("a range of addresses", 
   return first >>> 0 <= last >>> 0
     ? { first, last }
     : new Wrong(`${quote(s)} ends before it begins`, `did you mean "${to}-${from}"?`);
+});
+
+/** The ports of transfers. */
+export const PORT_RANGE: Leaf<PortRange> = parsed("a range of ports", PORTS_CURE, (s) => {
+  const [, from = "", to = ""] = /^(\d{1,5}) ?- ?(\d{1,5})$/.exec(s) ?? [];
+  const first = Number(from);
+  const last = Number(to);
+  if (from === "" || first < 1_024 || last > 0xffff) return undefined;
+  if (last < first) return new Wrong(`${quote(s)} ends before it begins`, PORTS_CURE);
+  return last - first + 1 >= MIN_PORTS
+    ? { first, last }
+    : new Wrong(`${quote(s)} is too few ports`, `make it ${MIN_PORTS} at least`);
 });
 
 /** The beginning of hardware addresses, made lower-case. */

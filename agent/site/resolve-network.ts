@@ -2,7 +2,10 @@ import { formatIpv4, type Ipv4, maskOf, sameNetwork } from "../../protocols/wire
 import type { Path, Problems } from "./problems.ts";
 import { rackSubnet, resolveSubnets } from "./resolve-subnets.ts";
 import type { RawNetwork } from "./schema-network.ts";
-import type { Network } from "./site.ts";
+import type { Network, PortRange } from "./site.ts";
+
+/** SGI PROMs refuse TFTP servers above 32767, and Linux hands out ports from 32768: transfers stay below. */
+export const TRANSFER_PORTS: PortRange = { first: 20_000, last: 31_999 };
 
 /** Undefined when there is no usable address: without it nothing else about the network can be checked. */
 export function resolveNetwork(
@@ -32,6 +35,11 @@ export function resolveNetwork(
     dhcp: raw.dhcp ?? "authoritative",
     relays: raw.relays ?? [],
     subnets: [rack, ...resolveSubnets(raw.subnets ?? {}, rack, problems)],
+    tftp: Object.freeze({
+      ports: raw.tftp?.ports ?? TRANSFER_PORTS,
+      singlePort: raw.tftp?.singlePort ?? false,
+      ignoreCase: raw.tftp?.ignoreCase ?? false,
+    }),
     ...(raw.interface === undefined ? {} : { interface: raw.interface }),
     ...(raw.router === undefined ? {} : { router: raw.router }),
     ...(raw.domain === undefined ? {} : { domain: raw.domain }),

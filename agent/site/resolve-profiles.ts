@@ -55,7 +55,8 @@ function resolveProfile(name: string, raw: RawProfile, context: ProfileContext):
     const cure = "make two profiles of it: a machine boots one or the other";
     problems.add([...at, "linux"], `profile "${name}" has both bsd and linux`, cure, "key");
   }
-  if (raw.bsd === undefined && raw.linux === undefined && raw.files === undefined) {
+  const { bsd: rawBsd, linux: rawLinux, files: rawFiles, uploads } = raw;
+  if ([rawBsd, rawLinux, rawFiles, uploads].every((part) => part === undefined)) {
     const cure = "give it bsd, linux or files";
     problems.addMissing(at, "files", `profile "${name}" has nothing to boot`, cure);
   }
@@ -73,6 +74,7 @@ function resolveProfile(name: string, raw: RawProfile, context: ProfileContext):
     ...(linux ? { linux } : {}),
     ...(raw.boot === undefined ? {} : { boot: raw.boot }),
     ...(menu ? { menu } : {}),
+    ...(uploads === undefined ? {} : { uploads }),
   });
 }
 

@@ -8,6 +8,7 @@ import {
   NETWORK_PREFIX,
   type NetworkPrefix,
   PATTERN,
+  PORT_RANGE,
   SERIAL_START,
   UUID_START,
 } from "./leaves-network.ts";
@@ -18,6 +19,7 @@ import {
   type DhcpMode,
   IDENTITY_POLICIES,
   type IdentityPolicy,
+  type PortRange,
   type Scalar,
 } from "./site.ts";
 import { listOf, mapOf, table } from "./table.ts";
@@ -39,6 +41,13 @@ export interface RawNetwork extends RawAddressing {
   readonly relays?: readonly Ipv4[];
   readonly probe?: boolean;
   readonly subnets?: Readonly<Record<string, RawSubnet>>;
+  readonly tftp?: RawTftp;
+}
+
+export interface RawTftp {
+  readonly ports?: PortRange;
+  readonly singlePort?: boolean;
+  readonly ignoreCase?: boolean;
 }
 
 export interface RawSubnet extends RawAddressing {
@@ -76,6 +85,8 @@ const ADDRESSING = {
 
 const SUBNET = table({ prefix: opt(NETWORK_PREFIX), ...ADDRESSING });
 
+const TFTP = table({ ports: opt(PORT_RANGE), singlePort: opt(SWITCH), ignoreCase: opt(SWITCH) });
+
 export const NETWORK: v.GenericSchema<unknown, RawNetwork> = table({
   interface: opt(leaf.INTERFACE),
   address: opt(leaf.PREFIX),
@@ -84,6 +95,7 @@ export const NETWORK: v.GenericSchema<unknown, RawNetwork> = table({
   relays: opt(listOf(leaf.IPV4, false)),
   probe: opt(SWITCH),
   subnets: opt(mapOf(leaf.NAME, SUBNET)),
+  tftp: opt(TFTP),
 }) as unknown as v.GenericSchema<unknown, RawNetwork>;
 
 const ARCHITECTURE: leaf.Leaf<number> = v.custom<number>(

@@ -66,6 +66,7 @@ export interface RawProfile {
   readonly files?: Readonly<Record<string, string | { readonly template?: string }>>;
   readonly boot?: string;
   readonly menu?: RawMenu;
+  readonly uploads?: number;
 }
 
 export type RawChain = Readonly<Partial<Record<Family, string>>>;
@@ -117,6 +118,7 @@ const PROFILE = table({
   files: opt(mapOf(leaf.FILE_NAME, textOr(leaf.TEXT, TEMPLATE))),
   boot: opt(leaf.TEXT),
   menu: opt(MENU),
+  uploads: opt(SIZE),
 });
 
 const CHAIN = table(Object.fromEntries(FAMILIES.map((f) => [f, opt(leaf.TEXT)])));

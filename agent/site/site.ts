@@ -85,6 +85,23 @@ export interface Network {
   readonly relays: readonly Ipv4[];
   /** The rack's own, then those behind relays. None overlaps another. */
   readonly subnets: readonly [Subnet, ...Subnet[]];
+  readonly tftp: TftpSettings;
+}
+
+/** UDP ports from `first` to `last`, both included. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** How TFTP is spoken. */
+export interface TftpSettings {
+  /** Of transfers; below 32768 unless the site says otherwise, since SGI PROMs refuse what is above. */
+  readonly ports: PortRange;
+  /** Whether transfers go on at port 69, for firewalls that let nothing else through. */
+  readonly singlePort: boolean;
+  /** Whether "BOOT.CFG" finds "boot.cfg". */
+  readonly ignoreCase: boolean;
 }
 
 /**
@@ -305,6 +322,8 @@ export interface Profile {
   /** The name in `files` that BOOTP and DHCP offer. At most 127 octets: it must fit the header's `file`. */
   readonly boot?: string;
   readonly menu?: BootMenu;
+  /** Octets that each machine may write by TFTP; absent: nothing. */
+  readonly uploads?: number;
 }
 
 /** Firmware family to first boot program. */

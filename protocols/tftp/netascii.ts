@@ -21,6 +21,17 @@ export class NetasciiEncoder {
     return this.held !== NONE;
   }
 
+  /** The second octet that waits, to be handed to `resume` later; -1: none does. */
+  get half(): number {
+    return this.held;
+  }
+
+  /** Goes on at another place of the text, where this second octet waited. */
+  resume(half: number): void {
+    this.held = half;
+    this.consumed = 0;
+  }
+
   /** Forgets a half pair: for a new text, or one read again from its start. */
   restart(): void {
     this.held = NONE;

@@ -5,21 +5,20 @@ import {
   tftpOptionReprs,
 } from "./options.ts";
 import { TFTP_DEFAULT_BLKSIZE, TftpError, type TftpOptionRepr } from "./packet.ts";
+import { type RetransmissionPolicy, RetransmissionTime } from "./retransmission.ts";
 
 /** The size of a file whose length on the wire is not known before its end (netascii made on the fly). */
 export const TFTP_SIZE_UNKNOWN = -1;
 
 /** Limits of a server. */
-export interface TftpSenderPolicy {
+export interface TftpSenderPolicy extends RetransmissionPolicy {
   /** Octets of a block at most, 8 to 65464; 1468 keeps DATA in one Ethernet frame. */
   readonly maxBlksize: number;
   /** Blocks in flight at most, 1 to 32767. */
   readonly maxWindow: number;
-  /** First retransmission after this long, when the client did not ask for a timeout. */
-  readonly defaultTimeoutMs: number;
-  /** The time doubles at each retransmission, up to this. A client's own timeout is kept as it is. */
-  readonly maxTimeoutMs: number;
-  /** Retransmissions without progress before the transfer is given up. */
+  /** Without progress the transfer is given up after so long, */
+  readonly patienceMs: number;
+  /** or, when the client asked for a timeout, after so many retransmissions. */
   readonly maxRetries: number;
 }
 
@@ -28,8 +27,11 @@ export const TFTP_SENDER_POLICY: TftpSenderPolicy = {
   maxBlksize: 1_468,
   maxWindow: 64,
   defaultTimeoutMs: 1_000,
-  maxTimeoutMs: 5_000,
+  minTimeoutMs: 250,
+  // atftp says its last ACK again only when 5 s were silent.
+  maxTimeoutMs: 10_000,
   maxRetries: 6,
+  patienceMs: 25_000,
 };
 
 /** One read to be served. */
@@ -47,7 +49,7 @@ export type TftpSenderState = "oack" | "data" | "done" | "probe" | "failed";
 /** Why a transfer failed; "" while it did not. */
 export type TftpSenderFailure =
   | ""
-  /** Nothing came back, `maxRetries` times. */
+  /** Nothing came back for as long as the policy waits. */
   | "timeout"
   /** As timeout, but every block had been sent: a client that jumps at once sends no last ACK. */
   | "unconfirmed"
@@ -99,7 +101,7 @@ export class TftpSender {
   errorCode = 0;
 
   private readonly policy: TftpSenderPolicy;
-  private readonly fixedTimeoutMs: number;
+  private readonly time: RetransmissionTime;
   private readonly answersTsize: boolean;
   private size: number;
   private phase: TftpSenderState;
@@ -115,8 +117,12 @@ export class TftpSender {
   private oackDue: boolean;
   private errorDue = false;
   private retries = 0;
-  private timeoutMs: number;
   private deadline: number = Number.POSITIVE_INFINITY;
+  /** The newest block whose round trip is being measured, 0 for the OACK; -1: none, since it was sent twice (Karn). */
+  private timed = 0;
+  private timedMs = 0;
+  /** When the client answered last, or was answered first; -1 before. */
+  private progressMs = -1;
   private readonly packet: { -readonly [K in keyof TftpSenderPacket]: TftpSenderPacket[K] } = {
     kind: "data",
     block: 0,
@@ -140,8 +146,7 @@ export class TftpSender {
       ...(timeout === undefined ? {} : { timeout }),
       ...(windowsize === undefined ? {} : { windowsize: this.windowsize }),
     });
-    this.fixedTimeoutMs = timeout === undefined ? 0 : timeout * 1_000;
-    this.timeoutMs = this.fixedTimeoutMs || policy.defaultTimeoutMs;
+    this.time = new RetransmissionTime(policy, timeout);
     this.size = size;
     this.last = size < 0 ? Number.POSITIVE_INFINITY : Math.floor(size / this.blksize) + 1;
     this.oackDue = this.accepted.length > 0;
@@ -184,22 +189,24 @@ export class TftpSender {
    */
   handleAck(block: number, nowMs: number): void {
     if (this.phase === "oack") {
-      if (block === 0 && this.oackSent) this.startData();
+      if (block !== 0 || !this.oackSent) return;
+      this.progressed(nowMs);
+      this.phase = "data";
+      this.oackDue = false;
       return;
     }
     if (this.phase !== "data") return;
     const step = (block - this.acked) & 0xffff;
     if (step === 0 || this.acked + step > this.highest) return;
     this.acked += step;
-    this.retries = 0;
-    this.timeoutMs = this.fixedTimeoutMs || this.policy.defaultTimeoutMs;
+    this.progressed(nowMs);
     if (this.acked >= this.last) {
       this.end("done");
       return;
     }
     // An ACK of exactly what was out before sending went back says that going back was needless: what follows is on its way.
     if (this.acked !== this.recover || this.next <= this.acked) this.goBack();
-    this.deadline = nowMs + this.timeoutMs;
+    this.deadline = nowMs + this.time.ms;
   }
 
   /** The client sent an ERROR: the transfer is over whatever it was doing. */
@@ -241,10 +248,13 @@ export class TftpSender {
     }
     if (this.phase === "oack") {
       if (!this.oackDue) return undefined;
-      if (this.oackSent) this.retransmissions += 1;
+      if (this.oackSent) {
+        this.retransmissions += 1;
+        this.timed = -1;
+      } else this.timedMs = nowMs;
       this.oackDue = false;
       this.oackSent = true;
-      this.deadline = nowMs + this.timeoutMs;
+      this.awaits(nowMs);
       return this.describe("oack", 0, 0, 0);
     }
     if (this.phase !== "data") return undefined;
@@ -258,9 +268,11 @@ export class TftpSender {
       this.retransmittedOctets += packet.len;
     } else {
       this.highest = block;
+      this.timed = block;
+      this.timedMs = nowMs;
     }
     this.next = block + 1;
-    this.deadline = nowMs + this.timeoutMs;
+    this.awaits(nowMs);
     return packet;
   }
 
@@ -272,32 +284,41 @@ export class TftpSender {
   /** Call it at `pollTimeout()`; earlier calls do nothing. Afterwards poll: the OACK or the window goes out again. */
   handleTimeout(nowMs: number): void {
     if (nowMs < this.deadline) return;
-    if (this.retries >= this.policy.maxRetries) {
+    if (this.isPatienceOver(nowMs)) {
       this.fail(this.phase === "data" && this.highest === this.last ? "unconfirmed" : "timeout");
       return;
     }
     this.retries += 1;
-    if (this.fixedTimeoutMs === 0) {
-      this.timeoutMs = Math.min(
-        this.timeoutMs * 2,
-        Math.max(this.policy.maxTimeoutMs, this.policy.defaultTimeoutMs),
-      );
-    }
-    this.deadline = nowMs + this.timeoutMs;
+    this.time.backOff();
+    this.deadline = nowMs + this.time.ms;
     if (this.phase === "oack") this.oackDue = true;
     else this.goBack();
   }
 
   private goBack(): void {
     this.next = this.acked + 1;
-    if (this.highest > this.acked) this.recover = this.highest;
+    if (this.highest <= this.acked) return;
+    this.recover = this.highest;
+    this.timed = -1;
   }
 
-  private startData(): void {
-    this.phase = "data";
-    this.oackDue = false;
+  /** The client answered something new: its round trip is known when what it answers was sent once. */
+  private progressed(nowMs: number): void {
     this.retries = 0;
-    this.timeoutMs = this.fixedTimeoutMs || this.policy.defaultTimeoutMs;
+    this.progressMs = nowMs;
+    if (this.timed < 0 || this.acked < this.timed) return;
+    this.time.sample(nowMs - this.timedMs);
+    this.timed = -1;
+  }
+
+  private awaits(nowMs: number): void {
+    if (this.progressMs < 0) this.progressMs = nowMs;
+    this.deadline = nowMs + this.time.ms;
+  }
+
+  private isPatienceOver(nowMs: number): boolean {
+    const { maxRetries, patienceMs } = this.policy;
+    return this.time.fixed ? this.retries >= maxRetries : nowMs - this.progressMs >= patienceMs;
   }
 
   private describe(kind: TftpSenderPacket["kind"], block: number, at: number, len: number) {

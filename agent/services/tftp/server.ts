@@ -3,39 +3,38 @@ import {
   emitError,
   TFTP_PORT,
   TftpError,
-  TftpMode,
   TftpOpcode,
   TftpView,
 } from "../../../protocols/tftp/packet.ts";
-import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
-import { Octets } from "../../../protocols/wire/octets.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
 import type { Content } from "../../assets/content.ts";
-import { isWait, type Slot } from "../../assets/slot.ts";
-import { AgentError } from "../../errors.ts";
 import type { Datagram, UdpPort, UdpPorts } from "../../link/datagram.ts";
-import { type BootPlan, decideFile } from "../../plan/boot-plan.ts";
-import { patienceOf } from "../../plan/patience.ts";
-import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
-import { HeldQuestions, heldBecause, heldFor } from "../hold.ts";
+import { heldBack, type ServiceContext, signOfLife } from "../context.ts";
+import { heldFor } from "../hold.ts";
+import { decide, type Refusal } from "./decide.ts";
+import { HeldReads } from "./held-reads.ts";
+import { TftpLimits } from "./limits.ts";
+import { pathBlksize } from "./path-limit.ts";
+import { peerKey } from "./peer.ts";
+import { SharedPorts } from "./shared-ports.ts";
+import { type Asked, TftpJournal } from "./tftp-journal.ts";
 import { Transfer, type TransferEnd } from "./transfer.ts";
+import { REPEATED, Transfers } from "./transfers.ts";
+import type { UploadStore } from "./upload-store.ts";
+import { UploadTransfer } from "./upload-transfer.ts";
 
-const TOO_MANY = "as many transfers as this board may have are running or held";
-
-/** A refusal: what goes on the wire, and the words for the journal. */
-interface Refusal {
-  readonly code: number;
-  readonly why: string;
+/** What the service works within. */
+export interface TftpServerInput {
+  /** At once, from the board's budget. */
+  readonly maxTransfers: number;
+  /** Octets that a packet may have on the link; absent: Ethernet's. */
+  readonly mtu?: number | undefined;
+  /** Absent: nothing may be written. */
+  readonly uploads?: UploadStore | undefined;
 }
 
-/** What a request leads to. */
-type Decision =
-  | { readonly kind: "content"; readonly content: Content; readonly why: string }
-  | { readonly kind: "wait"; readonly slot: Slot; readonly why: string }
-  | ({ readonly kind: "refusal" } & Refusal);
-
 /**
- * TFTP reads (RFC 1350, 2347, 2348, 2349, 7440).
+ * TFTP (RFC 1350, 2347, 2348, 2349, 7440).
  *
  * A request that was broadcast and cannot be served is met with silence, since another server may have the file: a Sun PROM
  * asks everybody when its own server does not answer. A unicast one gets its error at once.
@@ -46,221 +45,198 @@ type Decision =
 export class TftpServer {
   private readonly context: ServiceContext;
   private readonly ports: UdpPorts;
-  private readonly maxTransfers: number;
+  private readonly mtu: number | undefined;
+  private readonly uploads: UploadStore | undefined;
   private readonly view = new TftpView();
-  /** By "address:port" of the client: U-Boot and SLOF re-use a port, so a new request ends the transfer before it. */
-  private readonly transfers = new Map<string, Transfer | undefined>();
-  /** Requests for what is not there yet, by the same key. */
-  private readonly held: HeldQuestions;
+  private readonly limits: TftpLimits;
+  private readonly journal: TftpJournal;
+  private readonly held: HeldReads;
+  private readonly transfers: Transfers;
   private port: UdpPort | undefined;
-  private stopped = false;
-  private idle: (() => void) | undefined;
+  /** There when transfers go on at the one port. */
+  private shared: SharedPorts | undefined;
 
-  /** `maxTransfers`: at once, from the board's budget. */
-  constructor(context: ServiceContext, ports: UdpPorts, maxTransfers: number) {
+  constructor(context: ServiceContext, ports: UdpPorts, input: TftpServerInput) {
+    const { maxTransfers } = input;
     this.context = context;
     this.ports = ports;
-    this.maxTransfers = maxTransfers;
-    this.held = new HeldQuestions(context.clock);
+    this.mtu = input.mtu;
+    this.uploads = input.uploads;
+    this.limits = new TftpLimits(context.clock, maxTransfers);
+    this.journal = new TftpJournal(context);
+    this.held = new HeldReads(context, this.journal, {
+      act: (view, d, asked, heldMs) => this.act(view, d, asked, heldMs),
+      refuse: (d, asked, refusal) => this.refuse(d, asked, refusal),
+    });
+    this.transfers = new Transfers(this.limits, maxTransfers, this.held, () => context.clock.now());
   }
 
   async start(): Promise<void> {
-    this.port = await this.ports.open(TFTP_PORT, { broadcast: true, name: "tftp" });
-    this.port.onDatagram((d) => this.receive(d));
+    const port = await this.ports.open(TFTP_PORT, { broadcast: true, name: "tftp" });
+    this.port = port;
+    if (this.context.planner.site.network.tftp.singlePort) this.shared = new SharedPorts(port);
+    port.onDatagram((d) => this.receive(d));
   }
 
-  /** Takes no request any more; resolves when the transfers that run have ended. */
+  /** Takes no request any more; resolves when the transfers that run have ended. Those at the one port end with it. */
   retire(): Promise<void> {
-    this.held.clear();
-    this.port?.close();
-    this.port = undefined;
-    return new Promise((resolve) => {
-      this.idle = resolve;
-      this.tellIdle();
-    });
+    if (this.shared) this.transfers.stop();
+    this.close();
+    return this.transfers.whenIdle();
   }
 
   stop(): void {
-    this.stopped = true;
+    this.close();
+    this.transfers.stop();
+  }
+
+  private close(): void {
     this.held.clear();
     this.port?.close();
     this.port = undefined;
-    for (const transfer of this.transfers.values()) transfer?.stop("failed", "the agent stops");
   }
 
   private receive(d: Datagram): void {
-    const { view, context } = this;
+    const { view, context, journal, limits } = this;
     const status = view.reset(d.octets, d.at, d.len);
     if (status) {
       context.counters.add("tftp", statusName(status));
       return;
     }
     const { opcode } = view;
-    if (opcode !== TftpOpcode.Rrq && opcode !== TftpOpcode.Wrq) return;
-    const asked = view.filenameText();
+    if (opcode !== TftpOpcode.Rrq && opcode !== TftpOpcode.Wrq) {
+      this.shared?.deliver(d);
+      return;
+    }
     const known = context.planner.byIp(d.src);
+    if (known ? !limits.admits(d.src) : !limits.admitsStranger()) {
+      context.counters.add("tftp", "too-many");
+      return;
+    }
+    const verb = opcode === TftpOpcode.Rrq ? "read" : "write";
+    const name = view.filenameText();
     if (!known) {
-      context.journal.note({
-        protocol: "tftp",
-        address: d.src,
-        event: `read "${asked}" by ${formatIpv4(d.src)}`,
-        decision: UNKNOWN_MACHINE,
-        outcome: "silent",
-      });
+      journal.stranger(d, `${verb} "${name}"`);
       return;
     }
-    const held = heldBack(known, context);
-    if (held !== undefined) {
-      this.held.drop(keyOf(d));
-      this.note(known, asked, "silent", held);
+    const back = heldBack(known, context);
+    if (back !== undefined) {
+      this.held.drop(d);
+      journal.note({ plan: known, name, verb }, "silent", back);
       return;
     }
-    const reads = opcode === TftpOpcode.Rrq;
-    const plan = reads ? context.planner.asks(known, { by: "tftp" }) : known;
+    const plan = verb === "read" ? context.planner.asks(known, { by: "tftp" }) : known;
     signOfLife(plan, context);
-    this.act(d, plan, asked, 0);
+    this.act(view, d, { plan, name, verb }, 0);
   }
 
   /** Does what a request leads to; the view is on it. `heldMs`: how long it was held. */
-  private act(d: Datagram, plan: BootPlan, asked: string, heldMs: number): void {
-    const decision = this.decide(plan, asked);
+  private act(view: TftpView, d: Datagram, asked: Asked, heldMs: number): void {
+    const decision = decide(view, asked.plan, asked.name, this.context);
     if (decision.kind === "wait") {
-      this.hold(d, plan, asked, decision);
+      this.held.hold(d, asked, decision, this.transfers);
       return;
     }
-    const why = decision.why + heldFor(Math.max(heldMs, this.held.drop(keyOf(d))));
-    if (decision.kind === "content") this.serve(d, plan, asked, decision.content, why);
-    else this.refuse(d, plan, asked, { ...decision, why });
+    const why = decision.why + heldFor(Math.max(heldMs, this.held.drop(d)));
+    if (decision.kind === "content") this.serve(view, d, asked, decision.content, why);
+    else if (decision.kind === "upload") this.take(view, d, asked, decision.quota, why);
+    else this.refuse(d, asked, { ...decision, why });
   }
 
-  private decide(plan: BootPlan, asked: string): Decision {
-    const { view } = this;
-    if (view.opcode === TftpOpcode.Wrq) {
-      return refusal(TftpError.AccessViolation, "nothing may be written here");
-    }
-    if (view.mode !== TftpMode.Octet) {
-      return refusal(TftpError.IllegalOperation, "only octet mode is served");
-    }
-    const { name, slot, state, why } = decideFile(plan, asked);
-    if (!slot || !state) return refusal(TftpError.FileNotFound, why);
-    if (isWait(state)) return { kind: "wait", slot, why: state.why };
-    if (state instanceof AgentError) return refusal(TftpError.NotDefined, state.message);
-    if (name === plan.promFile) this.context.sightings.loaderFetched(plan.machine);
-    return { kind: "content", content: state, why };
-  }
-
-  /** Leaves a request unanswered until the file is there, or as long as its client is known to wait. */
-  private hold(
-    d: Datagram,
-    plan: BootPlan,
-    asked: string,
-    { slot, why }: { readonly slot: Slot; readonly why: string },
-  ): void {
-    const key = keyOf(d);
-    if (d.broadcast && !this.held.has(key)) {
-      this.note(plan, asked, "silent", `${heldBecause(why)}; it was a broadcast`);
-      return;
-    }
-    this.transfers.get(key)?.stop("replaced", "");
-    if (!this.held.has(key) && this.isFull) {
-      this.note(plan, asked, "silent", TOO_MANY);
-      return;
-    }
-    const { src, srcPort } = d;
-    // The lane's memory is a Buffer, whose `slice` is no copy.
-    const octets = new Octets(Uint8Array.from(d.octets.u8.subarray(d.at, d.at + d.len)));
-    const again: Datagram = { octets, at: 0, len: d.len, src, srcPort, broadcast: false };
-    const { tftpMs: patienceMs } = patienceOf(this.context.sightings.familyOf(plan.machine));
-    const release = (heldMs: number, patienceOver: boolean): void => {
-      if (this.view.reset(octets, 0, octets.u8.length)) return;
-      // The site may be another one by now, or the file another asset.
-      const current = this.context.planner.byIp(src);
-      if (!current) return;
-      const back = heldBack(current, this.context);
-      if (back !== undefined) {
-        this.note(current, asked, "silent", back);
-        return;
-      }
-      if (!patienceOver) this.act(again, current, asked, heldMs);
-      else this.refuse(again, plan, asked, { code: TftpError.NotDefined, why: vain(why, heldMs) });
-    };
-    if (this.held.hold(key, { what: asked, slots: [slot], patienceMs, release })) {
-      this.note(plan, asked, "silent", heldBecause(why));
-    }
-  }
-
-  private tellIdle(): void {
-    if (this.transfers.size === 0) this.idle?.();
-  }
-
-  /** Whether as many are served and held as this board may have. */
-  private get isFull(): boolean {
-    return this.transfers.size + this.held.size >= this.maxTransfers;
-  }
-
-  private serve(d: Datagram, plan: BootPlan, asked: string, content: Content, why: string): void {
-    const { src: dst, srcPort: dstPort } = d;
-    const key = keyOf(d);
+  /** The request's octets when a transfer may begin for it. */
+  private claim(d: Datagram, asked: Asked): Uint8Array | undefined {
     const request = Uint8Array.from(d.octets.u8.subarray(d.at, d.at + d.len));
-    const before = this.transfers.get(key);
-    if (before && !before.begun && sameOctets(before.request, request)) {
-      before.repeat();
-      return;
-    }
-    // The port is being opened for the same request.
-    if (!before && this.transfers.has(key)) return;
-    if (!before && this.isFull) {
-      this.note(plan, asked, "silent", TOO_MANY);
-      return;
-    }
-    before?.stop("replaced", "");
-    const options = readTftpOptions(this.view);
-    const { context } = this;
-    const over = context.needs.lend(content.etag);
-    const ended = (end: TransferEnd): void => {
-      if (this.transfers.get(key) === transfer) this.transfers.delete(key);
-      over();
-      this.journalEnd(plan, asked, content, why, end);
-      this.tellIdle();
-    };
-    const progress = (octets: number): void => {
-      context.journal.note({
-        ...whoIs(plan, context),
-        protocol: "tftp",
-        event: `read "${asked}"`,
-        decision: why,
-        outcome: "progress",
-        octets,
-        file: content.name,
-        total: content.size,
-      });
-    };
-    let transfer: Transfer | undefined;
-    this.transfers.set(key, undefined);
-    this.ports.openTransfer().then(
-      (port) => {
-        if (this.stopped) {
+    const no = this.transfers.claim(peerKey(d.src, d.srcPort), d.src, request);
+    if (no === undefined) return request;
+    if (no !== REPEATED) this.journal.note(asked, "silent", no);
+    return undefined;
+  }
+
+  private serve(view: TftpView, d: Datagram, asked: Asked, content: Content, why: string): void {
+    const request = this.claim(d, asked);
+    if (!request) return;
+    const { context, journal, limits } = this;
+    const { src: dst, srcPort: dstPort } = d;
+    const { mode } = view;
+    const options = readTftpOptions(view);
+    const maxBlksize = this.maxBlksize(d);
+    this.transfers.run(
+      peerKey(dst, dstPort),
+      dst,
+      (over) => {
+        const giveBack = context.needs.lend(content.etag);
+        const ended = (end: TransferEnd): void => {
+          giveBack();
+          journal.readEnded(asked, content, why, end);
           over();
-          port.close();
-          return;
-        }
+        };
+        const progress = (octets: number): void => journal.progress(asked, content, why, octets);
         const events = { progress, ended };
-        transfer = new Transfer({ content, options, request, port, dst, dstPort, context, events });
-        this.transfers.set(key, transfer);
-        transfer.pump();
+        const begin = (port: UdpPort): Transfer => {
+          const read = { content, mode, options, request, maxBlksize };
+          return new Transfer({ ...read, port, dst, dstPort, context, limits, events });
+        };
+        const failed = (error: Error): never => {
+          giveBack();
+          throw error;
+        };
+        return this.openPort(d).then(begin, failed);
       },
-      (error: Error) => {
-        this.transfers.delete(key);
-        over();
-        this.note(plan, asked, "failed", error.message);
-        this.tellIdle();
-      },
+      (error) => journal.note(asked, "failed", error.message),
     );
   }
 
-  private refuse(d: Datagram, plan: BootPlan, asked: string, { code, why }: Refusal): void {
+  private take(view: TftpView, d: Datagram, asked: Asked, quota: number, why: string): void {
+    const { uploads, context, journal, limits } = this;
+    if (d.broadcast || !uploads) {
+      this.refuse(d, asked, {
+        code: TftpError.AccessViolation,
+        why: "nothing may be written here",
+      });
+      return;
+    }
+    const request = this.claim(d, asked);
+    if (!request) return;
+    const { src: dst, srcPort: dstPort } = d;
+    const { mode } = view;
+    const options = readTftpOptions(view);
+    const from = { src: dst, srcPort: dstPort, broadcast: false, octets: d.octets, at: 0, len: 0 };
+    const maxBlksize = this.maxBlksize(d);
+    this.transfers.run(
+      peerKey(dst, dstPort),
+      dst,
+      async (over) => {
+        const machine = asked.plan.machine.name;
+        const file = await uploads.begin(machine, asked.name, quota, options.tsize);
+        if ("code" in file) {
+          this.refuse(from, asked, file);
+          return undefined;
+        }
+        const port = await this.openPort(from).catch(async (error: Error) => {
+          await file.discard();
+          throw error;
+        });
+        const ended = (end: TransferEnd): void => journal.writeEnded(asked, file.where, why, end);
+        const write = { file, mode, options, request, maxBlksize, port, dst, dstPort };
+        return new UploadTransfer({ ...write, context, limits, events: { ended, over } });
+      },
+      (error) => journal.note(asked, "failed", error.message),
+    );
+  }
+
+  private openPort({ src, srcPort }: Datagram): Promise<UdpPort> {
+    const { shared } = this;
+    return shared ? Promise.resolve(shared.open(src, srcPort)) : this.ports.openTransfer();
+  }
+
+  private maxBlksize({ src }: Datagram): number {
+    return pathBlksize(this.mtu, this.context.planner.site.network, src);
+  }
+
+  private refuse(d: Datagram, asked: Asked, { code, why }: Refusal): void {
     if (d.broadcast) {
-      this.note(plan, asked, "silent", `${why}; it was a broadcast, so another server may have it`);
+      const silent = `${why}; it was a broadcast, so another server may have it`;
+      this.journal.note(asked, "silent", silent);
       return;
     }
     const slab = this.port?.borrow();
@@ -269,64 +245,6 @@ export class TftpServer {
       const words = code === TftpError.NotDefined ? "not available now" : why;
       this.port?.send(slab, emitError(code, words, slab.octets, 0), d.src, d.srcPort);
     }
-    this.note(plan, asked, "refused", why, `error ${code}`);
+    this.journal.note(asked, "refused", why, `error ${code}`);
   }
-
-  private note(
-    plan: BootPlan,
-    asked: string,
-    outcome: "silent" | "refused" | "failed",
-    decision: string,
-    reply?: string,
-  ): void {
-    this.context.journal.note({
-      ...whoIs(plan, this.context),
-      protocol: "tftp",
-      event: `read "${asked}"`,
-      decision,
-      reply,
-      outcome,
-    });
-  }
-
-  private journalEnd(
-    plan: BootPlan,
-    asked: string,
-    content: Content,
-    why: string,
-    end: TransferEnd,
-  ): void {
-    const { outcome, octets, ms, retransmissions } = end;
-    if (outcome === "replaced") return;
-    const again = retransmissions > 0 ? `, ${retransmissions} packets sent again` : "";
-    this.context.journal.note({
-      ...whoIs(plan, this.context),
-      protocol: "tftp",
-      event: outcome === "probe" ? `asked for the size of "${asked}"` : `read "${asked}"`,
-      decision: outcome === "failed" ? end.why : why,
-      reply: outcome === "probe" ? `${content.size} octets` : `${content.name}${again}`,
-      outcome: outcome === "probe" ? "answered" : outcome,
-      octets,
-      ms,
-      file: content.name,
-      total: content.size,
-    });
-  }
-}
-
-/** Who asks: "address:port". */
-function keyOf({ src, srcPort }: Datagram): string {
-  return `${formatIpv4(src)}:${srcPort}`;
-}
-
-function vain(why: string, heldMs: number): string {
-  return `still ${why}${heldFor(heldMs)}, as long as its firmware waits`;
-}
-
-function refusal(code: number, why: string): Decision {
-  return { kind: "refusal", code, why };
-}
-
-function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i]);
 }

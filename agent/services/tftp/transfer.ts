@@ -5,19 +5,28 @@ import {
   emitOack,
   TFTP_HEADER_LEN,
   TftpError,
+  TftpMode,
   TftpOpcode,
   TftpView,
 } from "../../../protocols/tftp/packet.ts";
-import { TFTP_SENDER_POLICY, TftpSender } from "../../../protocols/tftp/sender.ts";
-import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
-import { statusName } from "../../../protocols/wire/status.ts";
+import {
+  TFTP_SENDER_POLICY,
+  TFTP_SIZE_UNKNOWN,
+  TftpSender,
+} from "../../../protocols/tftp/sender.ts";
 import type { Content } from "../../assets/content.ts";
 import { borrowRange, fill, giveAllBack, type Loan } from "../../assets/loan.ts";
-import type { Datagram, UdpPort } from "../../link/datagram.ts";
-import { type ServiceContext, UNKNOWN_MACHINE } from "../context.ts";
+import { type Datagram, TX_SLAB_LEN, type TxSlab } from "../../link/datagram.ts";
+import { NetasciiSource } from "./netascii-source.ts";
+import { isOfPeer, type OwnPeer } from "./own-peer.ts";
+import type { Session } from "./transfers.ts";
 
 /** How often a transfer's progress is told, ms. */
 const PROGRESS_MS = 250;
+/** Until the kernel has taken some of what was sent, ms. */
+const ROOM_MS = 1;
+/** Netascii is converted into the slab itself. */
+const MAX_NETASCII_BLKSIZE = TX_SLAB_LEN - TFTP_HEADER_LEN;
 
 /** How a transfer ended. `why` is "" unless it failed. */
 export interface TransferEnd {
@@ -34,17 +43,28 @@ export interface TransferEvents {
   ended(end: TransferEnd): void;
 }
 
-/** One read by one client: joins the sender machine to a port, a content and the clock. */
-export class Transfer {
+/** One read by one client. */
+export interface TransferInput extends OwnPeer {
+  readonly content: Content;
+  readonly mode: TftpMode;
+  readonly options: TftpOptions;
+  /** Octets of a block at most. */
+  readonly maxBlksize: number;
+  readonly request: Uint8Array;
+  readonly events: TransferEvents;
+}
+
+/** Joins the sender machine of one read to a port, a content and the clock. */
+export class Transfer implements Session {
   readonly content: Content;
   /** The request's octets, to know a repeated one. */
   readonly request: Uint8Array;
+  readonly lingers = false;
+  heardMs = 0;
   private readonly sender: TftpSender;
-  private readonly port: UdpPort;
-  private readonly dst: Ipv4;
-  private readonly dstPort: number;
-  private readonly context: ServiceContext;
-  private readonly events: TransferEvents;
+  private readonly o: TransferInput;
+  /** There in mode netascii. */
+  private readonly netascii: NetasciiSource | undefined;
   private readonly view = new TftpView();
   private readonly startMs: number;
   private cancelTimer: (() => void) | undefined;
@@ -55,27 +75,20 @@ export class Transfer {
   private peerWords = "";
   private failure = "";
 
-  constructor(input: {
-    readonly content: Content;
-    readonly options: TftpOptions;
-    readonly request: Uint8Array;
-    readonly port: UdpPort;
-    readonly dst: Ipv4;
-    readonly dstPort: number;
-    readonly context: ServiceContext;
-    readonly events: TransferEvents;
-  }) {
-    const { content, options, port, dst, dstPort, context, events } = input;
+  constructor(input: TransferInput) {
+    const { content, options, mode, port, context } = input;
+    const text = mode === TftpMode.Netascii;
+    this.o = input;
     this.content = content;
     this.request = input.request;
-    this.port = port;
-    this.dst = dst;
-    this.dstPort = dstPort;
-    this.context = context;
-    this.events = events;
     this.startMs = context.clock.now();
     this.toldMs = this.startMs;
-    this.sender = new TftpSender({ options, size: content.size, policy: TFTP_SENDER_POLICY });
+    const maxBlksize = text ? Math.min(input.maxBlksize, MAX_NETASCII_BLKSIZE) : input.maxBlksize;
+    const policy = { ...TFTP_SENDER_POLICY, maxBlksize };
+    const size = text ? TFTP_SIZE_UNKNOWN : content.size;
+    this.sender = new TftpSender({ options, size, policy });
+    const { blksize, windowsize } = this.sender;
+    this.netascii = text ? new NetasciiSource(content, blksize, windowsize) : undefined;
     port.onDatagram((d) => this.receive(d));
   }
 
@@ -87,13 +100,26 @@ export class Transfer {
 
   /** Sends what is due: first after construction. */
   pump(): void {
-    const { sender, context } = this;
+    const { sender } = this;
+    const { context, port } = this.o;
     while (!this.over && !this.loading) {
+      const slab = port.borrow();
+      // The kernel has not taken what was sent before: a block that is polled now would be lost, and its window with it.
+      if (!slab) {
+        this.waitForRoom();
+        return;
+      }
       const packet = sender.pollTransmit(context.clock.now());
-      if (!packet) break;
-      if (packet.kind === "data") this.sendData(packet.block, packet.at, packet.len);
-      else if (packet.kind === "oack") this.emit((o) => emitOack(sender.accepted, o, 0));
-      else this.sendError(packet.errorCode, "the file cannot be read");
+      if (!packet) {
+        port.release(slab);
+        break;
+      }
+      if (packet.kind === "data") this.sendData(slab, packet.block, packet.at, packet.len);
+      else if (packet.kind === "oack") this.send(slab, emitOack(sender.accepted, slab.octets, 0));
+      else {
+        const words = "the file cannot be read";
+        this.send(slab, emitError(packet.errorCode, words, slab.octets, 0));
+      }
     }
     if (sender.finished) this.finish();
     else this.arm();
@@ -114,16 +140,9 @@ export class Transfer {
 
   private receive(d: Datagram): void {
     const { view, sender } = this;
-    if (d.src !== this.dst || d.srcPort !== this.dstPort) {
-      this.refuseStranger(d);
-      return;
-    }
-    const status = view.reset(d.octets, d.at, d.len);
-    if (status) {
-      this.context.counters.add("tftp", statusName(status));
-      return;
-    }
-    if (view.opcode === TftpOpcode.Ack) sender.handleAck(view.block, this.context.clock.now());
+    if (!isOfPeer(this.o, view, d)) return;
+    this.heardMs = this.o.context.clock.now();
+    if (view.opcode === TftpOpcode.Ack) sender.handleAck(view.block, this.heardMs);
     else if (view.opcode === TftpOpcode.Error) {
       this.peerWords = view.errorMessageText();
       sender.handleError(view.errorCode);
@@ -132,56 +151,53 @@ export class Transfer {
     this.pump();
   }
 
-  /**
-   * RFC 1350 section 4: a packet from another TID gets an error and does not disturb the transfer. A host that the site does
-   * not name gets nothing, and neither does an error, to which no answer is due.
-   */
-  private refuseStranger(d: Datagram): void {
-    if (!this.context.planner.byIp(d.src)) {
-      this.context.journal.note({
-        protocol: "tftp",
-        address: d.src,
-        event: `packet from ${formatIpv4(d.src)} to the port of a transfer`,
-        decision: UNKNOWN_MACHINE,
-        outcome: "silent",
-      });
+  private sendData(slab: TxSlab, block: number, at: number, len: number): void {
+    if (this.netascii) {
+      this.sendText(this.netascii, slab, block, at);
       return;
     }
-    if (this.view.reset(d.octets, d.at, d.len)) return;
-    if (this.view.opcode === TftpOpcode.Error) return;
-    const slab = this.port.borrow();
-    if (!slab) return;
-    const len = emitError(TftpError.UnknownTid, "not your transfer", slab.octets, 0);
-    this.port.send(slab, len, d.src, d.srcPort);
-  }
-
-  private sendData(block: number, at: number, len: number): void {
+    const { port, dst, dstPort } = this.o;
     const pieces: Uint8Array[] = [];
     const loans: Loan[] = [];
     const missing = borrowRange(this.content, at, len, pieces, loans);
     if (missing >= 0) {
-      this.load(missing, () => this.sendData(block, at, len));
-      return;
-    }
-    const slab = this.port.borrow();
-    // No memory free means that the kernel has not taken what was sent before: the machine's timeout brings it back.
-    if (!slab) {
-      giveAllBack(loans);
+      port.release(slab);
+      this.load(missing, (room) => this.sendData(room, block, at, len));
       return;
     }
     emitDataHeader(block, slab.octets, 0);
     const sent = (): void => giveAllBack(loans);
-    this.port.send(slab, TFTP_HEADER_LEN, this.dst, this.dstPort, pieces, sent);
+    port.send(slab, TFTP_HEADER_LEN, dst, dstPort, pieces, sent);
     this.readAhead(at + len);
   }
 
-  private load(index: number, then: () => void): void {
+  /** Of a text the sender knows no size: the block that its end is in turns out to be shorter. */
+  private sendText(source: NetasciiSource, slab: TxSlab, block: number, at: number): void {
+    const { sender } = this;
+    const len = source.emit(at / sender.blksize + 1, slab.octets, TFTP_HEADER_LEN);
+    if (len < 0) {
+      this.o.port.release(slab);
+      this.load(-1 - len, (room) => this.sendText(source, room, block, at));
+      return;
+    }
+    if (len < sender.blksize) sender.endsAt(at + len);
+    emitDataHeader(block, slab.octets, 0);
+    this.send(slab, TFTP_HEADER_LEN + len);
+  }
+
+  private send(slab: TxSlab, len: number): void {
+    this.o.port.send(slab, len, this.o.dst, this.o.dstPort);
+  }
+
+  private load(index: number, then: (slab: TxSlab) => void): void {
     this.loading = true;
     Promise.resolve(fill(this.content, index)).then(
       () => {
         this.loading = false;
         if (this.over) return;
-        then();
+        const slab = this.o.port.borrow();
+        // Without room the machine's timeout brings the block back.
+        if (slab) then(slab);
         this.pump();
       },
       (error: unknown) => {
@@ -202,22 +218,22 @@ export class Transfer {
     fill(content, next)?.catch(() => {}); // when it is needed it is asked for again, and then the failure is told
   }
 
-  private sendError(code: number, message: string): void {
-    this.emit((o) => emitError(code, message, o, 0));
-  }
-
-  private emit(write: (o: Datagram["octets"]) => number): void {
-    const slab = this.port.borrow();
-    if (slab) this.port.send(slab, write(slab.octets), this.dst, this.dstPort);
-  }
-
   private arm(): void {
     if (this.cancelTimer || this.loading) return;
-    const { clock } = this.context;
     const deadline = this.sender.pollTimeout();
     if (!Number.isFinite(deadline)) return;
     // One timer is kept and set anew when it fires early: ACKs move the deadline far more often than it is reached.
-    this.cancelTimer = clock.after(Math.max(1, deadline - clock.now()), () => {
+    this.wakeIn(Math.max(1, deadline - this.o.context.clock.now()));
+  }
+
+  private waitForRoom(): void {
+    this.cancelTimer?.();
+    this.wakeIn(ROOM_MS);
+  }
+
+  private wakeIn(ms: number): void {
+    const { clock } = this.o.context;
+    this.cancelTimer = clock.after(ms, () => {
       this.cancelTimer = undefined;
       this.sender.handleTimeout(clock.now());
       this.pump();
@@ -225,10 +241,10 @@ export class Transfer {
   }
 
   private tell(): void {
-    const nowMs = this.context.clock.now();
+    const nowMs = this.o.context.clock.now();
     if (nowMs - this.toldMs < PROGRESS_MS) return;
     this.toldMs = nowMs;
-    this.events.progress(this.sender.octets);
+    this.o.events.progress(this.sender.octets);
   }
 
   private finish(): void {
@@ -241,10 +257,10 @@ export class Transfer {
     if (this.over) return;
     this.over = true;
     this.cancelTimer?.();
-    this.port.close();
+    this.o.port.close();
     const { octets, retransmissions } = this.sender;
-    const ms = this.context.clock.now() - this.startMs;
-    this.events.ended({ outcome, why, octets, retransmissions, ms });
+    const ms = this.o.context.clock.now() - this.startMs;
+    this.o.events.ended({ outcome, why, octets, retransmissions, ms });
   }
 }
 

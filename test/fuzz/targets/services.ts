@@ -158,7 +158,7 @@ export async function tftpServer(): Promise<Target> {
     const wrong = check(slab, len, payload);
     if (wrong !== "") throw new Violation(wrong);
   });
-  const server = new TftpServer(r.context, ports, 4);
+  const server = new TftpServer(r.context, ports, { maxTransfers: 4 });
   await server.start();
   return {
     name: "tftp-server",

@@ -15,6 +15,8 @@ import { TFTP_WORDS } from "./tftp.ts";
 
 const SERVER = 1;
 const POLICY = {
+  minTimeoutMs: 5,
+  patienceMs: 100,
   maxBlksize: 64,
   maxWindow: 8,
   defaultTimeoutMs: 1_000,

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Child } from "./child.ts";
 
 /** The rack side of every lab: where the agent's interface `srv0` is. */
@@ -13,6 +13,16 @@ const SERVER_MAC = "52:54:00:77:00:01";
 export const CLIENT_MAC = "52:54:00:77:00:99";
 
 let opened = 0;
+
+/** Which program stands in for `tc netem`. */
+const RELAY: string = resolve("test/real/support/bad-wire.mjs");
+
+/** What a wire does to packets, in each direction. Jitter above the time between two packets reorders them. */
+export interface WireFaults {
+  readonly lossPercent: number;
+  readonly delayMs: number;
+  readonly jitterMs: number;
+}
 
 /**
  * Two network namespaces joined by a veth pair, made for one test and taken down after it:
@@ -63,6 +73,36 @@ export class Lab {
   /** Gives br0 an address; without one the client namespace only carries frames. */
   address(cidr: string): void {
     run(`ip -n ${this.client} address add ${cidr} broadcast + dev br0`);
+  }
+
+  /**
+   * Makes the wire between the agent and everybody else lose, delay and reorder packets: by `tc netem` where the kernel has it,
+   * else by a relay of ours between two interfaces. Says which. Call it before anything speaks.
+   */
+  async badWire(faults: WireFaults): Promise<void> {
+    const { client, server } = this;
+    if (haveNetem(client, server, faults)) {
+      say(`bad wire: tc netem, ${JSON.stringify(faults)}`);
+      return;
+    }
+    say(`bad wire: NO sch_netem in this kernel, so a relay of ours, ${JSON.stringify(faults)}`);
+    run(`ip -n ${client} link set up0 nomaster`);
+    run(`ip -n ${client} link add relay0 type veth peer name relay1`);
+    run(`ip -n ${client} link set relay1 master br0 up`);
+    run(`ip -n ${client} link set relay0 up`);
+    const { lossPercent, delayMs, jitterMs } = faults;
+    const words = [lossPercent, delayMs, jitterMs].map(String);
+    const command = [process.execPath, RELAY, "up0", "relay0", ...words];
+    const relay = this.startIn(client, command, "relay.log");
+    if ((await relay.until(/^up$/m, 10_000)) !== "match") {
+      throw new Error(`the relay did not start:\n${relay.tail()}`);
+    }
+    this.atEnd(async () => {
+      const { status } = await relay.stop("SIGTERM");
+      const [, lost = "0"] = /lost (\d+)/.exec(relay.text) ?? [];
+      say(`bad wire: ${relay.tail().trim().split("\n").at(-1)}`);
+      if (status !== 0 || lost === "0") throw new Error(`the relay lost nothing:\n${relay.tail()}`);
+    });
   }
 
   /** One more namespace, with only its loopback; it is taken down with the two. `suffix` tells it from them. */
@@ -151,6 +191,23 @@ export class Lab {
     for (const netns of [this.server, this.client, ...this.further]) removeNetns(netns);
     rmSync(this.scratch, { recursive: true, force: true });
   }
+}
+
+/** Puts the faults on both ends of the veth pair; false when the kernel does not know how. */
+function haveNetem(client: string, server: string, faults: WireFaults): boolean {
+  const { lossPercent, delayMs, jitterMs } = faults;
+  const netem = `netem delay ${delayMs}ms ${jitterMs}ms loss ${lossPercent}%`;
+  try {
+    run(`tc -n ${client} qdisc add dev up0 root ${netem}`);
+    run(`tc -n ${server} qdisc add dev srv0 root ${netem}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
 
 /** Where `ip netns exec` finds what to put over /etc in a namespace. */

@@ -84,6 +84,20 @@ describe("KernelUdpPorts", () => {
     for (const p of open) p.close();
   });
 
+  it("gives transfers the ports that it is told, from the first again after the last", async () => {
+    const guard = new PeerGuard(LOOPBACK, ip("255.0.0.0"), [], new Journal(10, () => 0));
+    const range = { first: 31_990, last: 31_991 };
+    const none = InheritedSockets.none();
+    const ports = new KernelUdpPorts(LOOPBACK, ip("127.255.255.255"), guard, none, () => 1, range);
+    const numbers: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const port = await ports.openTransfer();
+      numbers.push(port.port);
+      port.close();
+    }
+    expect(numbers).toEqual([31_991, 31_990, 31_991]);
+  });
+
   it("takes back the memory of what is sent when the port is closed", async () => {
     const port = await portsOf("127.255.255.255").openTransfer();
     port.close();

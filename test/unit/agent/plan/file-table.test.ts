@@ -11,6 +11,10 @@ describe("normaliseName", () => {
     ["boot\\x", "boot/x"],
     ["\\\\boot\\/x", "boot/x"],
     ["./boot/./x/", "boot/x"],
+    ["C:\\boot\\x", "boot/x"],
+    ["d:/boot/x", "boot/x"],
+    ["C:x", "C:x"],
+    ["boot/C:/x", "boot/C:/x"],
     ["C0A84D15.SUN4M", "C0A84D15.SUN4M"],
     ["...", "..."],
     ["a..b", "a..b"],
@@ -30,6 +34,8 @@ describe("normaliseName", () => {
     "a/../b",
     "a\\..\\b",
     "a/..",
+    "C:\\..\\x",
+    "C:/",
     "a\0b",
     "x".repeat(1_025),
   ])("refuses %j", (asked) => {
@@ -47,5 +53,16 @@ describe("FileTable", () => {
     expect(table.get("x")).toBe(a);
     expect(table.get("constructor")).toBeUndefined();
     expect(table.names).toEqual(["x"]);
+  });
+
+  it("finds a name in any case when it is asked so, and the very name first", () => {
+    const table = new FileTable();
+    const slot = new FixedSlot("a", new TextContent("a", "a", 0));
+    for (const name of ["Boot/BCD", "boot/bcd", "pxelinux.0"]) table.add(name, slot);
+    expect(table.inAnyCase("boot/bcd")).toBe("boot/bcd");
+    expect(table.inAnyCase("BOOT/BCD")).toBe("Boot/BCD");
+    expect(table.inAnyCase("PXELINUX.0")).toBe("pxelinux.0");
+    expect(table.inAnyCase("pxelinux")).toBeUndefined();
+    expect(table.get("PXELINUX.0")).toBeUndefined();
   });
 });

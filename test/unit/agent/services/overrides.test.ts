@@ -127,7 +127,7 @@ describe("an override", () => {
   it("is not taken by what gets no answer: a relay that the site does not name, a write", async () => {
     const { plans, context, ports } = await setUp();
     const dhcp = new DhcpServer(context, new FakeSender());
-    const tftp = new TftpServer(context, ports, 4);
+    const tftp = new TftpServer(context, ports, { maxTransfers: 4 });
     await dhcp.start(ports);
     await tftp.start();
     onTestFinished(() => {
@@ -183,7 +183,7 @@ describe("a machine that is held", () => {
 
   it("is not answered by TFTP", async () => {
     const { plans, context, ports, last } = await setUp();
-    const server = new TftpServer(context, ports, 4);
+    const server = new TftpServer(context, ports, { maxTransfers: 4 });
     await server.start();
     onTestFinished(() => server.stop());
     const o = Octets.alloc(100);
@@ -201,7 +201,7 @@ describe("a machine that is held", () => {
 
   it("is not answered what it had asked before, when that is fetched at last", async () => {
     const { plans, context, ports, assets, last, clock } = await setUp();
-    const [tftp, sender] = [new TftpServer(context, ports, 4), new FakeSender()];
+    const [tftp, sender] = [new TftpServer(context, ports, { maxTransfers: 4 }), new FakeSender()];
     const rarp = new RarpService(context, sender);
     await tftp.start();
     onTestFinished(() => {

@@ -4,6 +4,26 @@ const HOSTS = "choose from 192.168.77.1 to 192.168.77.254";
 const RANGE = "write the first and the last address with a dash: 10.77.0.100-10.77.0.199";
 const rule = (match: string): string => `${HEAD}unknown: { r: { match: { ${match} } } }\n`;
 
+const PORTS = "write the first and the last port with a dash, 1024 to 65535: 20000-29999";
+
+table("ports of TFTP", [
+  [
+    "no range",
+    network("tftp: { ports: 69 }"),
+    `4:18 the number 69 is not a range of ports / ${PORTS}`,
+  ],
+  [
+    "too few",
+    network("tftp: { ports: 20000-20010 }"),
+    '4:18 "20000-20010" is too few ports / make it 64 at least',
+  ],
+  [
+    "backwards",
+    network("tftp: { ports: 3000-2000 }"),
+    `4:18 "3000-2000" ends before it begins / ${PORTS}`,
+  ],
+]);
+
 table("pools", [
   [
     "no range",

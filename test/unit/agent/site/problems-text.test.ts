@@ -67,7 +67,7 @@ table("keys", [
   [
     "unknown, near none",
     network("gateway: 192.168.77.1"),
-    '4:3 unknown key "gateway" in network / known here: interface, address, router, dns, domain, pool, lease, identity, dhcp, relays, probe, subnets',
+    '4:3 unknown key "gateway" in network / known here: interface, address, router, dns, domain, pool, lease, identity, dhcp, relays, probe, subnets, tftp',
   ],
   [
     "misspelt, not called missing as well",

@@ -79,6 +79,11 @@ describe("a site", () => {
       dns: [ip("172.24.42.150"), ip("9.9.9.9")],
       domain: "rack7.example",
       dhcp: "authoritative",
+      tftp: {
+        ports: { first: 20_000, last: 31_999 },
+        singlePort: false,
+        ignoreCase: false,
+      },
       relays: [ip("10.1.0.1")],
       subnets: [
         {
@@ -198,12 +203,31 @@ describe("a site", () => {
       broadcast: ip("10.255.255.255"),
       dns: [],
       dhcp: "authoritative",
+      tftp: {
+        ports: { first: 20_000, last: 31_999 },
+        singlePort: false,
+        ignoreCase: false,
+      },
       relays: [],
       subnets: [expect.objectContaining({ name: "rack", pool: [], leaseS: 43_200 })],
     });
     expect(small.unknown).toEqual([]);
     expect(small.machines).toEqual([]);
     expect(small.cache).toEqual({ versions: 3 });
+  });
+
+  it("takes how TFTP is spoken, and what may be written", () => {
+    const text = `
+site: s
+network: { address: 10.0.0.1/8, tftp: { ports: 2000-2999, singlePort: true, ignoreCase: true } }
+profiles: { switch: { uploads: 64MiB } }
+`;
+    expect(site(text).network.tftp).toEqual({
+      ports: { first: 2_000, last: 2_999 },
+      singlePort: true,
+      ignoreCase: true,
+    });
+    expect(site(text).profiles.get("switch")?.uploads).toBe(64 * 1024 ** 2);
   });
 
   it("takes a byte order mark, CRLF line ends and dhcp: off", () => {

@@ -157,7 +157,7 @@ describe("TftpSender: ends", () => {
 });
 
 describe("TftpSender: loss", () => {
-  it("backs off from 1 s to 5 s and gives up after six retransmissions", () => {
+  it("backs off from 1 s to 10 s, longer than the 5 s after which atftp repeats its ACK, and gives up after 25 s", () => {
     const s = sender({}, 10_000);
     const sent: number[] = [];
     let nowMs = 0;
@@ -168,9 +168,9 @@ describe("TftpSender: loss", () => {
       expect(s.pollTransmit(nowMs - 1)).toBeUndefined();
       s.handleTimeout(nowMs);
     }
-    expect(sent).toEqual([0, 1000, 3000, 7000, 12_000, 17_000, 22_000]);
-    expect([nowMs, s.failure, s.retransmissions]).toEqual([27_000, "timeout", 6]);
-    expect(s.retransmittedOctets).toBe(6 * 512);
+    expect(sent).toEqual([0, 1000, 3000, 7000, 15_000]);
+    expect([nowMs, s.failure, s.retransmissions]).toEqual([25_000, "timeout", 4]);
+    expect(s.retransmittedOctets).toBe(4 * 512);
   });
 
   it("keeps the timeout that the client asked for", () => {
@@ -182,15 +182,52 @@ describe("TftpSender: loss", () => {
     expect(s.pollTimeout()).toBe(4100);
   });
 
-  it("starts the back-off anew after progress", () => {
+  it("keeps the doubled time until a round trip was measured (Karn), then waits by what it measures", () => {
     const s = sender({}, 10_000);
     drain(s, 0);
     s.handleTimeout(1000);
     drain(s, 1000);
     expect(s.pollTimeout()).toBe(3000);
-    s.handleAck(1, 1500);
+    s.handleAck(1, 1500); // of the first or of the second one: nobody knows
     drain(s, 1500);
-    expect(s.pollTimeout()).toBe(2500);
+    expect(s.pollTimeout()).toBe(3500);
+    s.handleAck(2, 1600);
+    drain(s, 1600);
+    expect(s.pollTimeout()).toBe(1600 + 300);
+    s.handleAck(3, 1601);
+    drain(s, 1601);
+    expect(s.pollTimeout()).toBeLessThan(1601 + 400);
+  });
+
+  it("measures the OACK, and in a window the last block", () => {
+    const s = sender({ windowsize: 2 }, 10_000);
+    drain(s, 0);
+    s.handleAck(0, 200);
+    drain(s, 200);
+    expect(s.pollTimeout()).toBe(200 + 600);
+    s.handleAck(1, 250); // a gap: block 2 goes out again
+    drain(s, 250);
+    expect(s.pollTimeout()).toBe(250 + 600);
+  });
+
+  it("does not give up sooner because the round trip is short", () => {
+    const s = sender({}, 10_000);
+    drain(s, 0);
+    s.handleAck(1, 1);
+    let nowMs = 1;
+    while (!s.finished) {
+      drain(s, nowMs);
+      nowMs = s.pollTimeout();
+      s.handleTimeout(nowMs);
+    }
+    expect(nowMs).toBeGreaterThan(25_000);
+    expect(nowMs).toBeLessThan(31_000);
+    const hasty = sender({ timeout: 1 }, 10_000);
+    for (nowMs = 0; !hasty.finished; hasty.handleTimeout(nowMs)) {
+      drain(hasty, nowMs);
+      nowMs = hasty.pollTimeout();
+    }
+    expect(nowMs).toBe(7_000);
   });
 
   it("says when only the confirmation is missing", () => {

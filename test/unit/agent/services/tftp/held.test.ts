@@ -27,7 +27,7 @@ function say({ octets }: Sent): string {
 async function setUp(maxTransfers = 4) {
   const rack = await testRack();
   const ports = new FakeUdpPorts();
-  const server = new TftpServer(rack.context, ports, maxTransfers);
+  const server = new TftpServer(rack.context, ports, { maxTransfers });
   await server.start();
   const ask = (name: string, src = MINIPC, port = PORT, broadcast = false): void =>
     ports.port(69).deliver(rrq(name), src, port, broadcast);
@@ -114,12 +114,14 @@ describe("TftpServer, asked for what is being fetched", () => {
   });
 
   it("holds no more than it may serve", async () => {
-    const { ask, assets, last, ports, clock } = await setUp(2);
+    const { ask, assets, last, ports, clock } = await setUp(4);
     const ready = assets.withhold("netbsd");
     ask("netbsd", MINIPC, 1);
     ask("netbsd", MINIPC, 2);
     ask("netbsd", MINIPC, 3);
-    expect(last().decision).toBe("as many transfers as this board may have are running or held");
+    expect(last().decision).toBe(
+      "2 transfers of this machine are running or held, as many as one may have",
+    );
     ask("initrd", MINIPC, 4);
     await settle();
     expect(ports.transfers).toEqual([]);

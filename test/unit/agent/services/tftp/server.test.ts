@@ -49,7 +49,7 @@ function say({ octets }: Sent): string {
 async function setUp(maxTransfers = 4, budget?: number) {
   const rack = await testRack(RACK, RACK_FILES, budget);
   const ports = new FakeUdpPorts();
-  const server = new TftpServer(rack.context, ports, maxTransfers);
+  const server = new TftpServer(rack.context, ports, { maxTransfers });
   await server.start();
   const ask = (request: Uint8Array, src = MINIPC, port = PORT, broadcast = false): void =>
     ports.port(69).deliver(request, src, port, broadcast);
@@ -121,7 +121,11 @@ describe("TftpServer", () => {
     ["a file that is not there", rrq("none"), 'error 1 profile debian has no file "none"'],
     ["a climb", rrq("../../etc/passwd"), "error 1 not a name that could be served"],
     ["a file that cannot be had, without our paths", rrq("broken"), "error 0 not available now"],
-    ["netascii", rrq("netbsd", [], TftpMode.Netascii), "error 4 only octet mode is served"],
+    [
+      "mode mail",
+      rrq("netbsd", [], TftpMode.Mail),
+      "error 4 only modes octet and netascii are served",
+    ],
     [
       "a write",
       packet((o) => {
@@ -171,12 +175,16 @@ describe("TftpServer", () => {
     expect(ports.transfers).toHaveLength(1);
   });
 
-  it("begins anew when the same request comes after the client had acknowledged something", async () => {
-    const { ports, ask, next } = await setUp();
+  it("begins anew when the same request comes long after the client had acknowledged something, and not when it was only late", async () => {
+    const { ports, ask, next, clock } = await setUp();
     ask(rrq("netbsd", BLKSIZE));
     expect(await next()).toEqual(["oack blksize"]);
     ports.transfers[0]?.deliver(ack(0), MINIPC, PORT);
     expect(await next()).toEqual(["data 1 1024"]);
+    ask(rrq("netbsd", BLKSIZE));
+    await settle();
+    expect(ports.transfers.map((p) => [p.closed, p.sent.length])).toEqual([[false, 0]]);
+    clock.advance(2_000);
     ask(rrq("netbsd", BLKSIZE));
     expect(await next(1)).toEqual(["oack blksize"]);
     expect(ports.transfers[0]?.closed).toBe(true);
@@ -194,12 +202,19 @@ describe("TftpServer", () => {
   });
 
   it("runs no more transfers than it may, and says so", async () => {
-    const { ports, ask, last } = await setUp(2);
+    const { ports, ask, last } = await setUp(4);
     for (let i = 0; i < 3; i++) ask(rrq("netbsd"), MINIPC, PORT + i);
     await settle();
     expect(ports.transfers).toHaveLength(2);
     expect(last()).toMatchObject({ outcome: "silent" });
-    expect(last().decision).toContain("as many transfers");
+    expect(last().decision).toContain("2 transfers of this machine");
+    for (const port of [1, 2]) ask(rrq("AC182A33"), V100, PORT + port);
+    await settle();
+    expect(ports.transfers).toHaveLength(4);
+    ask(rrq("grub.efi"), ip("172.24.42.61"));
+    await settle();
+    expect(ports.transfers).toHaveLength(4);
+    expect(last().decision).toContain("as many transfers as this board may have");
     ports.transfers[0]?.deliver(
       packet((o) => emitError(0, "enough", o, 0)),
       MINIPC,
@@ -207,7 +222,7 @@ describe("TftpServer", () => {
     );
     ask(rrq("netbsd"), MINIPC, PORT + 2);
     await settle();
-    expect(ports.transfers).toHaveLength(3);
+    expect(ports.transfers).toHaveLength(5);
   });
 
   it("ends with an error when the file is gone, and says why in the journal alone", async () => {
@@ -237,7 +252,7 @@ describe("TftpServer", () => {
     ask(rrq("netbsd"));
     await next();
     for (let i = 0; i < 60 && !ports.transfers[0]?.closed; i++) clock.advance(1_000);
-    expect((ports.transfers[0]?.take() ?? []).map(say)).toEqual(new Array(6).fill("data 1 512"));
+    expect((ports.transfers[0]?.take() ?? []).map(say)).toEqual(new Array(4).fill("data 1 512"));
     expect(last()).toMatchObject({ outcome: "failed", decision: "the client stopped answering" });
     expect(clock.pending).toBe(0);
   });
@@ -254,7 +269,7 @@ describe("TftpServer", () => {
     expect(port.take()).toEqual([]);
     expect(cache.loans).toBe(0);
     port.congested = false;
-    clock.advance(1_001);
+    clock.advance(2);
     expect(await next()).toEqual(["data 2 512"]);
   });
 

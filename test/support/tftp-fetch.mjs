@@ -1,0 +1,54 @@
+// node tftp-fetch.mjs SERVER FILE TIMES
+//
+// A plain client: reads a file in blocks of 1024, one after the other, and asks again after a second. Prints one line of JSON for
+// each time: how many octets, in how many ms, their SHA-256.
+import { createHash } from "node:crypto";
+import { createSocket } from "node:dgram";
+
+const [server, file, times] = process.argv.slice(2);
+const PATIENCE_MS = 1_000;
+const MAX_RETRIES = 20;
+
+function fetchOnce() {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket("udp4");
+    const hash = createHash("sha256");
+    const startMs = performance.now();
+    let [port, got, octets, retries] = [0, 0, 0, 0];
+    let last = Buffer.from(`\0\x01${file}\0octet\0blksize\x001024\0`, "latin1");
+    let timer;
+    const send = (packet) => {
+      last = packet;
+      socket.send(packet, port || 69, server);
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        retries += 1;
+        if (retries > MAX_RETRIES) reject(new Error(`no answer after block ${got}`));
+        else send(last);
+      }, PATIENCE_MS);
+    };
+    const ack = () => send(Buffer.from([0, 4, got >> 8, got & 0xff]));
+    socket.on("message", (msg, from) => {
+      if (port !== 0 && from.port !== port) return;
+      port = from.port;
+      if (msg[1] === 5) reject(new Error(msg.toString("latin1", 4)));
+      if (msg[1] === 6 && got === 0) ack();
+      if (msg[1] !== 3 || msg.readUInt16BE(2) !== ((got + 1) & 0xffff)) return;
+      got = (got + 1) & 0xffff;
+      octets += msg.length - 4;
+      hash.update(msg.subarray(4));
+      ack();
+      if (msg.length - 4 === 1_024) return;
+      clearTimeout(timer);
+      socket.close(() => {
+        const ms = Math.round(performance.now() - startMs);
+        resolve({ octets, ms, sha256: hash.digest("hex") });
+      });
+    });
+    send(last);
+  });
+}
+
+for (let i = 0; i < Number(times); i++) {
+  process.stdout.write(`${JSON.stringify(await fetchOnce())}\n`);
+}
