@@ -22,12 +22,12 @@ import { Renderer } from "../plan/render.ts";
 import { Sightings } from "../plan/sightings.ts";
 import { type ServiceContext, StatusCounters } from "../services/context.ts";
 import { ForeignAddresses } from "../services/dhcp/foreign-addresses.ts";
-import { openSeenServer } from "../services/dhcp/seen-server-store.ts";
 import type { Network, Site } from "../site/site.ts";
 import type { Database } from "../state/database.ts";
+import { besideSupport } from "./beside-support.ts";
 import { FileState } from "./file-state.ts";
 import { machinesText } from "./machines-text.ts";
-import { networkKey, RackNetwork, type RackNetworkInput } from "./rack-network.ts";
+import { networkKey, RackNetwork } from "./rack-network.ts";
 import type { RunningSite } from "./running-site.ts";
 
 /** How often the rack's interface is looked at, ms. */
@@ -260,7 +260,7 @@ export class Serving {
 
   private openNetwork(network: Network, interfaceName: string): Promise<RackNetwork> {
     const { budgets, inherited, log } = this.o;
-    const support = this.support(interfaceName);
+    const support = besideSupport(interfaceName, this.foreign, this.o);
     const portmapHealth = (...reasons: readonly string[]): void =>
       this.o.health.say("portmap", ...reasons);
     const { uploads } = this.files;
@@ -272,19 +272,6 @@ export class Serving {
       lost: () => this.look(),
     };
     return RackNetwork.open({ network, interfaceName, budgets, inherited, log, ...own });
-  }
-
-  /** What the services live beside other DHCP servers with. */
-  private support(interfaceName: string): RackNetworkInput["support"] {
-    const { database, health, log } = this.o;
-    const why = (error: unknown): string => (error instanceof Error ? error.message : `${error}`);
-    return {
-      memory: openSeenServer(database, interfaceName),
-      foreign: this.foreign,
-      wallMs: Date.now,
-      health: (...reasons) => health.say("foreign", ...reasons),
-      problem: (error) => log.warn(`another DHCP server was seen, and is not kept: ${why(error)}`),
-    };
   }
 
   /** Transfers that run may end where the address remains on the host. */
