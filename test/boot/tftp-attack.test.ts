@@ -21,9 +21,9 @@ const SECONDS = 12;
 const FILE_LEN = 300_001;
 const CALM_READS = 5;
 /** Reads that must have succeeded while the attack ran. */
-const LEAST_READS = 3;
-/** The slowest of them; calm ones take a fraction of a second. */
-const SLOWEST_MS = 8_000;
+const LEAST_READS = 2;
+/** The slowest of them; calm ones take a fraction of a second, a restart after four lost questions takes four. */
+const SLOWEST_MS = 10_000;
 /** What the agent has resident at the end, of what it had in the middle. */
 const GROWTH = 1.15;
 

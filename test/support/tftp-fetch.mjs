@@ -7,13 +7,14 @@ import { createSocket } from "node:dgram";
 
 const [server, file, times] = process.argv.slice(2);
 const PATIENCE_MS = 1_000;
-const MAX_RETRIES = 20;
+/** Then it begins anew from another port, as firmware does. */
+const MAX_RETRIES = 3;
+const MAX_STARTS = 8;
 
-function fetchOnce() {
+function fetchOnce(startMs, starts = 1) {
   return new Promise((resolve, reject) => {
     const socket = createSocket("udp4");
     const hash = createHash("sha256");
-    const startMs = performance.now();
     let [port, got, octets, retries] = [0, 0, 0, 0];
     let last = Buffer.from(`\0\x01${file}\0octet\0blksize\x001024\0`, "latin1");
     let timer;
@@ -23,8 +24,9 @@ function fetchOnce() {
       clearTimeout(timer);
       timer = setTimeout(() => {
         retries += 1;
-        if (retries > MAX_RETRIES) reject(new Error(`no answer after block ${got}`));
-        else send(last);
+        if (retries <= MAX_RETRIES) send(last);
+        else if (starts >= MAX_STARTS) reject(new Error(`no answer after block ${got}`));
+        else socket.close(() => fetchOnce(startMs, starts + 1).then(resolve, reject));
       }, PATIENCE_MS);
     };
     const ack = () => send(Buffer.from([0, 4, got >> 8, got & 0xff]));
@@ -50,5 +52,5 @@ function fetchOnce() {
 }
 
 for (let i = 0; i < Number(times); i++) {
-  process.stdout.write(`${JSON.stringify(await fetchOnce())}\n`);
+  process.stdout.write(`${JSON.stringify(await fetchOnce(performance.now()))}\n`);
 }
