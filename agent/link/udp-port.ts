@@ -230,20 +230,27 @@ class KernelUdpPort implements UdpPort {
     sent?: () => void,
   ): void {
     const { sender, waiting } = this;
-    const head = slab.octets.u8.subarray(0, len);
+    const { u8 } = slab.octets;
+    const end = payload ? append(payload, u8, len) : len;
+    // What does not fit is gathered from where it is.
+    const list = end < 0 && payload ? [u8.subarray(0, len), ...payload] : undefined;
+    const pending = list && sent;
     try {
       // Without a callback, which would cost a turn and two objects a packet: nearly always the kernel takes it at once.
-      sender.send(payload ? [head, ...payload] : head, dstPort, this.textOf(dst));
+      if (list) sender.send(list, dstPort, this.textOf(dst));
+      else sender.send(u8, 0, end, dstPort, this.textOf(dst));
+      if (!pending) sent?.();
       if (sender.getSendQueueCount() > 0) {
-        waiting.push({ slab, sent });
+        waiting.push({ slab, sent: pending });
         this.settleSoon();
         return;
       }
     } catch {
       // The socket was closed meanwhile: the transfer is over.
+      if (!pending) sent?.();
     }
     this.shared.pool.release(slab);
-    sent?.();
+    pending?.();
   }
 
   close(): void {
@@ -296,4 +303,21 @@ class KernelUdpPort implements UdpPort {
     d.broadcast = broadcast;
     this.handler(d);
   }
+}
+
+/**
+ * Puts the payload behind a header, and returns where it ends; -1 when there is no room for it.
+ *
+ * To copy a block of a file takes a tenth of a microsecond. That Node hands several pieces to the kernel takes two.
+ */
+function append(payload: readonly Uint8Array[], u8: Uint8Array, at: number): number {
+  let end = at;
+  for (const { length } of payload) end += length;
+  if (end > u8.length) return -1;
+  let pos = at;
+  for (const piece of payload) {
+    u8.set(piece, pos);
+    pos += piece.length;
+  }
+  return end;
 }

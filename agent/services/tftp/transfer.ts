@@ -70,6 +70,8 @@ export class Transfer implements Session {
   private cancelTimer: (() => void) | undefined;
   private toldMs: number;
   private loading = false;
+  /** The chunk that was fetched ahead last. */
+  private ahead = 0;
   private over = false;
   /** What the client said in its ERROR, and what made us give up. */
   private peerWords = "";
@@ -214,7 +216,8 @@ export class Transfer implements Session {
   private readAhead(position: number): void {
     const { content } = this;
     const next = Math.floor(position / content.chunkLen) + 1;
-    if (next * content.chunkLen >= content.size) return;
+    if (next === this.ahead || next * content.chunkLen >= content.size) return;
+    this.ahead = next;
     fill(content, next)?.catch(() => {}); // when it is needed it is asked for again, and then the failure is told
   }
 

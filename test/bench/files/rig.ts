@@ -65,6 +65,8 @@ export class FileRig {
     const gateway = await Namespace.create();
     const rack = await Namespace.create(gateway);
     gateway.connect(NET.rack, rack, "eth0");
+    // MOUNT is asked by the first client, and the agent looks whose card that is.
+    rack.run("ip", "link", "set", "eth0", "address", NET.firstMac);
     gateway.run("ip", "addr", "add", `${NET.server}/${NET.bits}`, "brd", "+", "dev", NET.rack);
     for (let n = 1; n <= NET.clients; n++) {
       const address = NET.server.replace(/\d+$/, String(n));

@@ -9,6 +9,7 @@ export const NET = {
   rack: "rack0",
   server: "172.24.42.150",
   firstClient: "172.24.42.1",
+  firstMac: "02:00:00:00:00:01",
   clients: 64,
   bits: 24,
 } as const;
