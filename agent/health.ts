@@ -8,6 +8,8 @@ export type HealthPart =
   | "network"
   /** Another DHCP server beside an authoritative one. */
   | "foreign"
+  /** The host's rpcbind, where port 111 is its. */
+  | "portmap"
   | "assets"
   | "medium"
   | "identity"

@@ -42,8 +42,13 @@ export interface UdpPort {
 
 /** What a service wants of its port. */
 export interface PortOptions {
-  /** Broadcasts to this port as well. */
-  readonly broadcast?: boolean;
+  /**
+   * Broadcasts to this port as well. "shared": nothing but them, beside the program that has the port, if it lets us; what is sent
+   * leaves by another port.
+   */
+  readonly broadcast?: boolean | "shared";
+  /** Datagrams from our own address as well: no other host can be their sender, since Linux drops those as martians. */
+  readonly own?: boolean;
   /** Name under which systemd may have opened it for us. */
   readonly name?: string;
 }

@@ -39,6 +39,12 @@ interface Shared {
   readonly guard: PeerGuard;
 }
 
+interface BindOptions {
+  readonly name?: string | undefined;
+  /** Beside another program's socket on 0.0.0.0, if that one allows it. */
+  readonly shared?: boolean;
+}
+
 /** The kernel's UDP ports on one address of one interface (dgram), deaf to everybody else. */
 export class KernelUdpPorts implements UdpPorts {
   private readonly address: Ipv4;
@@ -63,27 +69,36 @@ export class KernelUdpPorts implements UdpPorts {
   }
 
   async open(port: number, options: PortOptions = {}): Promise<UdpPort> {
-    const name = options.name;
-    const sockets = [await this.bind(this.address, port, name)];
+    const { name, broadcast, own } = options;
+    const shared = broadcast === "shared";
+    const sockets = [
+      shared ? await this.bindTransfer() : await this.bind(this.address, port, { name }),
+    ];
     try {
-      if (options.broadcast) {
+      if (broadcast) {
         // Linux delivers a broadcast only to sockets bound to that very address (or to 0.0.0.0, which we never use).
-        sockets.push(await this.bind(this.broadcastAddress, port, name && `${name}-broadcast`));
-        sockets.push(await this.bind(IPV4_BROADCAST, port, name && `${name}-limited`));
+        const as = (suffix: string): BindOptions => ({ name: name && `${name}-${suffix}`, shared });
+        sockets.push(await this.bind(this.broadcastAddress, port, as("broadcast")));
+        sockets.push(await this.bind(IPV4_BROADCAST, port, as("limited")));
       }
     } catch (error) {
       for (const socket of sockets) socket.close();
       throw error;
     }
-    return new KernelUdpPort(sockets, port, this.shared);
+    return new KernelUdpPort(sockets, port, this.shared, own ? this.address : undefined);
   }
 
   async openTransfer(): Promise<UdpPort> {
+    const socket = await this.bindTransfer();
+    return new KernelUdpPort([socket], socket.address().port, this.shared);
+  }
+
+  private async bindTransfer(): Promise<Socket> {
     for (let i = 0; i < TRANSFER_TRIES; i++) {
       const port = this.nextTransferPort++;
       if (this.nextTransferPort >= TRANSFER_PORT_HIGH) this.nextTransferPort = TRANSFER_PORT_LOW;
       try {
-        return new KernelUdpPort([await this.bind(this.address, port)], port, this.shared);
+        return await this.bind(this.address, port);
       } catch (error) {
         if (!(error instanceof AgentError) || error.code !== "E_PORT_IN_USE") throw error;
       }
@@ -91,12 +106,16 @@ export class KernelUdpPorts implements UdpPorts {
     throw new AgentError("E_PORT_IN_USE", "no free UDP port for a transfer");
   }
 
-  private bind(address: Ipv4, port: number, name?: string): Promise<Socket> {
+  private bind(
+    address: Ipv4,
+    port: number,
+    { name, shared = false }: BindOptions = {},
+  ): Promise<Socket> {
     const fd = name === undefined ? undefined : this.inherited.take(name);
     // A lookup that answers at once: the default one waits a tick even for an address in digits.
     const socket = createSocket({
       type: "udp4",
-      reuseAddr: false,
+      reuseAddr: shared,
       lookup: (host, _options, done) => done(null, host, 4),
     });
     return new Promise((resolve, reject) => {
@@ -149,19 +168,22 @@ class KernelUdpPort implements UdpPort {
   private readonly sockets: readonly Socket[];
   private readonly sender: Socket;
   private readonly shared: Shared;
+  /** Our own address, when it may be a sender. */
+  private readonly own: Ipv4 | undefined;
   private handler: (d: Datagram) => void = () => {};
   /** The sender of the last datagram, as text and as a number: one peer sends many in a row. */
   private lastFrom = "";
   private lastSrc: Ipv4 = 0;
   private readonly current: { -readonly [K in keyof Datagram]: Datagram[K] };
 
-  constructor(sockets: readonly Socket[], port: number, shared: Shared) {
+  constructor(sockets: readonly Socket[], port: number, shared: Shared, own?: Ipv4) {
     const [sender] = sockets;
     if (!sender) throw new Error("a port needs a socket");
     this.sender = sender;
     this.sockets = sockets;
     this.port = port;
     this.shared = shared;
+    this.own = own;
     this.current = { octets: shared.rx, at: 0, len: 0, src: 0, srcPort: 0, broadcast: false };
     for (const [i, socket] of sockets.entries()) {
       socket.on("message", (msg, from) => this.receive(msg, from, i > 0));
@@ -215,7 +237,7 @@ class KernelUdpPort implements UdpPort {
     }
     const src = this.lastSrc;
     if (msg.length > rx.u8.length) return;
-    if (!guard.admits(src)) {
+    if (!guard.admits(src) && src !== this.own) {
       guard.dropped(src, `UDP port ${this.port}`);
       return;
     }

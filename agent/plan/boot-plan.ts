@@ -3,7 +3,7 @@ import { hexIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { Slot, SlotState } from "../assets/slot.ts";
 import type { Tree } from "../assets/trees/tree.ts";
 import type { Family } from "../site/families.ts";
-import type { BootParameter, Machine, MenuItem } from "../site/site.ts";
+import type { BootParameter, ExportRules, Machine, MenuItem } from "../site/site.ts";
 import { type FileTable, normaliseName } from "./file-table.ts";
 
 /** What is offered to a firmware that asks for its boot file; all services that offer one say the same. */
@@ -23,6 +23,7 @@ export interface Export {
   /** Absolute, without a trailing slash. */
   readonly path: string;
   readonly tree: Tree;
+  readonly rules: ExportRules;
 }
 
 /** What a name leads to, and why. */

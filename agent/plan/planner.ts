@@ -255,9 +255,10 @@ async function exportOf(
 ): Promise<Export | undefined> {
   const root = rootOf(profile);
   const path = profile.bsd?.rootPath ?? profile.linux?.rootPath;
-  if (!root || path === undefined) return undefined;
+  const rules = profile.bsd?.rules ?? profile.linux?.rules;
+  if (!root || path === undefined || !rules) return undefined;
   try {
-    return { path, tree: await trees.open(root, profile.name, input) };
+    return { path, tree: await trees.open(root, profile.name, input), rules };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     input.problem(error);

@@ -1,6 +1,12 @@
 import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { Octets } from "../../protocols/wire/octets.ts";
-import { type Datagram, TxPool, type UdpPort, type UdpPorts } from "../link/datagram.ts";
+import {
+  type Datagram,
+  type PortOptions,
+  TxPool,
+  type UdpPort,
+  type UdpPorts,
+} from "../link/datagram.ts";
 import type { PeerGuard } from "../link/peer-guard.ts";
 
 const TX_SLABS = 64;
@@ -30,8 +36,8 @@ export class ReplayUdpPorts implements UdpPorts {
     this.give = give;
   }
 
-  open(port: number, options: { readonly broadcast?: boolean } = {}): Promise<UdpPort> {
-    return Promise.resolve(this.add(port, options.broadcast ?? false, false));
+  open(port: number, options: PortOptions = {}): Promise<UdpPort> {
+    return Promise.resolve(this.add(port, Boolean(options.broadcast), false));
   }
 
   openTransfer(): Promise<UdpPort> {

@@ -11,7 +11,7 @@ import { DhcpServer } from "./dhcp/server.ts";
 import { HttpService } from "./http/service.ts";
 import { type FrameSender, LinkServer } from "./link-server.ts";
 import { RarpService } from "./rarp.ts";
-import { RpcService } from "./rpc/service.ts";
+import { type RpcHost, RpcService } from "./rpc/service.ts";
 import { TftpServer } from "./tftp/server.ts";
 import { WakeService } from "./wake.ts";
 
@@ -24,6 +24,8 @@ export interface Lanes {
   readonly neighbours: Pick<Neighbours, "put">;
   /** Our hardware address. */
   readonly mac: Uint8Array;
+  /** Absent where the host has no say: in tests and replays. */
+  readonly rpcHost?: RpcHost;
   /** Called last: nobody learns its address before everything else is ready for it. */
   openLink(): FrameLane;
 }
@@ -55,7 +57,7 @@ export async function startServices(
   const tftp = new TftpServer(context, udp, maxTransfers);
   onStop(() => tftp.stop());
   await tftp.start();
-  const rpc = new RpcService(context, udp, tcp);
+  const rpc = new RpcService(context, udp, tcp, lanes.rpcHost);
   onStop(() => rpc.stop());
   await rpc.start();
   const http = new HttpService(context).createServer();
@@ -107,11 +109,11 @@ export async function startServices(
       dhcp?.stop();
       beside?.stop();
       prober.stop();
-      rpc.stop();
+      const forgotten = rpc.stop();
       const answered = new Promise<void>((resolve) => {
         http.close(() => resolve());
       });
-      await Promise.all([tftp.retire(), answered]);
+      await Promise.all([tftp.retire(), answered, forgotten]);
     },
   };
 }

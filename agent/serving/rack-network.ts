@@ -1,10 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import type { Budgets } from "../../boards/board.ts";
+import { PMAP_PORT } from "../../protocols/sunrpc/portmap.ts";
+import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { AgentError } from "../errors.ts";
 import { LINK_FRAME_LEN, openFrameLane } from "../link/frame-lane.ts";
 import { findInterface, type RackInterface } from "../link/interfaces.ts";
 import { LastingLane } from "../link/lasting-lane.ts";
+import { askLoopback } from "../link/loopback-udp.ts";
+import { cardOf } from "../link/neighbour-table.ts";
 import { Neighbours } from "../link/neighbours.ts";
 import { PeerGuard } from "../link/peer-guard.ts";
 import { reversePathProblem } from "../link/reverse-path.ts";
@@ -18,6 +22,8 @@ import { linkFilter } from "../services/link-server.ts";
 import type { Network } from "../site/site.ts";
 
 const KIB = 1024;
+/** rpcbind is on this host: it answers at once, or not at all. */
+const RPCBIND_PATIENCE_MS = 1_000;
 
 /** What the services stand on. */
 export interface RackNetworkInput {
@@ -31,6 +37,8 @@ export interface RackNetworkInput {
   readonly lost: () => void;
   /** For living beside other DHCP servers. */
   readonly support: Omit<BesideSupport, "random">;
+  /** Told what is wrong with the host's rpcbind, where port 111 is its. */
+  readonly portmapHealth: (...reasons: readonly string[]) => void;
 }
 
 /** What has to be the same for the services to go on as they are; the rest of a site is asked of its planner each time. */
@@ -134,7 +142,11 @@ export class RackNetwork {
       );
       return this.lane;
     };
-    const lanes = { udp, tcp, neighbours, mac: rack.mac, openLink };
+    const ask = (message: Uint8Array): Promise<Uint8Array | undefined> =>
+      askLoopback(PMAP_PORT, message, RPCBIND_PATIENCE_MS, random);
+    const rpcbind = { ask, health: input.portmapHealth };
+    const rpcHost = { cardOf: (peer: Ipv4) => cardOf(peer, rack.name), rpcbind };
+    const lanes = { udp, tcp, neighbours, mac: rack.mac, rpcHost, openLink };
     this.services = await startServices(
       context,
       lanes,

@@ -261,8 +261,10 @@ export class Serving {
     const context = this.context();
     const lost = (): void => this.look();
     const support = this.support(interfaceName);
-    const all = { network, interfaceName, budgets, inherited, context, log, lost, support };
-    return RackNetwork.open(all);
+    const portmapHealth = (...reasons: readonly string[]): void =>
+      this.o.health.say("portmap", ...reasons);
+    const parts = { network, interfaceName, budgets, inherited, context, log, lost, support };
+    return RackNetwork.open({ ...parts, portmapHealth });
   }
 
   /** What the services live beside other DHCP servers with. */

@@ -7,6 +7,7 @@ import type {
   BootMenu,
   BsdBoot,
   Chain,
+  ExportRules,
   LinuxBoot,
   Machine,
   Network,
@@ -238,6 +239,7 @@ function addMenu(f: Facts, { prompt, items }: BootMenu): void {
 function addBsd(f: Facts, b: BsdBoot, profile: string): void {
   f.add("bsd.loader", b.loader.name);
   addRoot(f, "bsd", b.root, b.rootPath, profile);
+  addRules(f, "bsd", b.rules);
   for (const [key, p] of b.bootparams) {
     const server = p.server === undefined ? "" : `${p.server}:`;
     f.add(`bsd.bootparams.${key}`, `${server}${p.path}`);
@@ -249,6 +251,7 @@ function addLinux(f: Facts, l: LinuxBoot, profile: string): void {
   f.add("linux.initrd", l.initrd.map(({ name }) => name).join(", "));
   f.add("linux.cmdline", l.cmdline);
   if (l.root) addRoot(f, "linux", l.root, l.rootPath, profile);
+  if (l.rules) addRules(f, "linux", l.rules);
 }
 
 function addRoot(
@@ -261,6 +264,11 @@ function addRoot(
   if (root.kind === "directory") f.addPath(`${at}.root`, root.path, "directory ");
   else for (const [name, asset] of root.files) f.add(`${at}.root.${name}`, asset.name);
   if (rootPath !== `/${profile}`) f.add(`${at}.rootPath`, rootPath);
+}
+
+function addRules(f: Facts, at: string, rules: ExportRules): void {
+  f.add(`${at}.rootSquash`, rules.rootSquash);
+  f.add(`${at}.privilegedPorts`, rules.privilegedPorts);
 }
 
 function addAsset(f: Facts, a: AssetSpec): void {

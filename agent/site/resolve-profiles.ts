@@ -9,6 +9,7 @@ import type {
   AssetSpec,
   BootParameter,
   BsdBoot,
+  ExportRules,
   FileSource,
   LinuxBoot,
   Profile,
@@ -98,7 +99,8 @@ function resolveBsd(
   const loader = raw.loader && assets.find(raw.loader, [...at, "loader"]);
   const root = raw.root && resolveRoot(raw.root, [...at, "root"], context);
   if (!loader || !root) return undefined;
-  return Object.freeze({ loader, root, rootPath: raw.rootPath ?? `/${name}`, bootparams });
+  const rootPath = raw.rootPath ?? `/${name}`;
+  return Object.freeze({ loader, root, rootPath, rules: rulesOf(raw), bootparams });
 }
 
 function resolveLinux(
@@ -118,6 +120,8 @@ function resolveLinux(
   const misplaced: [keyof RawLinux, "kernel" | "root"][] = [
     ["initrd", "kernel"],
     ["rootPath", "root"],
+    ["rootSquash", "root"],
+    ["privilegedPorts", "root"],
   ];
   for (const [key, needs] of misplaced) {
     if (raw[key] === undefined || raw[needs] !== undefined) continue;
@@ -135,8 +139,12 @@ function resolveLinux(
     initrd: initrd.filter((asset) => asset !== undefined),
     ...(kernel ? { kernel } : {}),
     ...(raw.cmdline === undefined ? {} : { cmdline: oneLine(raw.cmdline) }),
-    ...(root ? { root, rootPath: raw.rootPath ?? `/${name}` } : {}),
+    ...(root ? { root, rootPath: raw.rootPath ?? `/${name}`, rules: rulesOf(raw) } : {}),
   });
+}
+
+function rulesOf({ rootSquash = false, privilegedPorts = false }: RawBsd | RawLinux): ExportRules {
+  return Object.freeze({ rootSquash, privilegedPorts });
 }
 
 /** Folded YAML text ends in a newline, and a command line has none. */

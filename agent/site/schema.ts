@@ -3,6 +3,7 @@ import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import { FAMILIES, type Family } from "./families.ts";
 import * as leaf from "./leaves.ts";
+import { SWITCH } from "./leaves-units.ts";
 import { ASSET, CACHE, type RawAsset, type RawCache } from "./schema-assets.ts";
 import { MANAGEMENT, type RawManagement } from "./schema-management.ts";
 import { MENU, type RawMenu } from "./schema-menu.ts";
@@ -38,6 +39,8 @@ export interface RawBsd {
   readonly loader?: string;
   readonly root?: RawRoot;
   readonly rootPath?: string;
+  readonly rootSquash?: boolean;
+  readonly privilegedPorts?: boolean;
   readonly bootparams?: Readonly<Record<string, string>>;
 }
 
@@ -47,6 +50,8 @@ export interface RawLinux {
   readonly cmdline?: string;
   readonly root?: RawRoot;
   readonly rootPath?: string;
+  readonly rootSquash?: boolean;
+  readonly privilegedPorts?: boolean;
 }
 
 export interface RawProfile {
@@ -76,6 +81,8 @@ const BSD = table({
   loader: opt(leaf.TEXT),
   root: opt(ROOT),
   rootPath: opt(leaf.ABS_PATH),
+  rootSquash: opt(SWITCH),
+  privilegedPorts: opt(SWITCH),
   bootparams: opt(mapOf(leaf.BOOT_KEY, leaf.TEXT)),
 });
 
@@ -85,6 +92,8 @@ const LINUX = table({
   cmdline: opt(leaf.TEXT),
   root: opt(ROOT),
   rootPath: opt(leaf.ABS_PATH),
+  rootSquash: opt(SWITCH),
+  privilegedPorts: opt(SWITCH),
 });
 
 const TEMPLATE = table(

@@ -240,12 +240,21 @@ export interface BootParameter {
   readonly path: string;
 }
 
+/** Whose word counts at an NFS root. */
+export interface ExportRules {
+  /** The caller's root is nobody here. */
+  readonly rootSquash: boolean;
+  /** Calls from ports that anybody of the caller's host may send from are refused. */
+  readonly privilegedPorts: boolean;
+}
+
 /** A BSD, or anything that boots as one does: a loader by TFTP, then a root by NFS. */
 export interface BsdBoot {
   readonly loader: AssetSpec;
   readonly root: Root;
   /** Absolute path under which the root is mounted; `/<profile>` unless the site says otherwise. */
   readonly rootPath: string;
+  readonly rules: ExportRules;
   /** BOOTPARAMS key to answer; `root` is here only where the site overrides what follows from `root`. */
   readonly bootparams: ReadonlyMap<string, BootParameter>;
 }
@@ -260,6 +269,8 @@ export interface LinuxBoot {
   readonly root?: Root;
   /** Present exactly when `root` is; `/<profile>` unless the site says otherwise. */
   readonly rootPath?: string;
+  /** Present exactly when `root` is. */
+  readonly rules?: ExportRules;
 }
 
 /** A line of a boot menu. */

@@ -7,8 +7,8 @@ export const RECORD_MARK_LEN = 4;
 const LAST_FRAGMENT = 0x8000_0000;
 const FIRST_BUFFER_LEN = 1_024;
 
-/** Takes one whole record. The octets are valid until it returns. */
-export type RecordHandler = (o: Octets, at: number, len: number) => void;
+/** Takes one whole record; false: no further one yet. The octets are valid until it returns. */
+export type RecordHandler = (o: Octets, at: number, len: number) => unknown;
 
 /**
  * Cuts a TCP stream into RPC messages (record marking, RFC 5531 section 11): every fragment is preceded by a word whose
@@ -27,9 +27,19 @@ export class RecordReader {
   /** Octets of the current fragment that have not arrived; meaningful while markLen is 4. */
   private missing = 0;
   private status: Status = Status.Ok;
+  private takenLen = 0;
 
   constructor(maxRecord: number) {
     this.maxRecord = maxRecord;
+  }
+
+  /** Octets that the last `feed` has taken: all, unless the handler wanted no further record. */
+  get taken(): number {
+    return this.takenLen;
+  }
+  /** Whether a record has begun and is not complete. */
+  get isInside(): boolean {
+    return this.markLen > 0 || this.recordLen > 0;
   }
 
   /** Forgets everything: for a new connection. */
@@ -49,7 +59,8 @@ export class RecordReader {
   }
 
   /**
-   * Takes the next octets of the stream and calls `onRecord` for each record that they complete.
+   * Takes the next octets of the stream and calls `onRecord` for each record that they complete, until it says false: the octets
+   * behind `taken` are to be fed again then.
    *
    * BadLength: a record would exceed `maxRecord`. The stream cannot be followed any further: the same status is returned
    * from then on, and the connection is to be closed.
@@ -57,7 +68,8 @@ export class RecordReader {
   feed(o: Octets, at: number, len: number, onRecord: RecordHandler): Status {
     const end = at + len;
     let p = at;
-    while (p < end && this.status === Status.Ok) {
+    let goesOn = true;
+    while (p < end && goesOn && this.status === Status.Ok) {
       if (this.markLen < RECORD_MARK_LEN) {
         this.mark = ((this.mark << 8) | o.dv.getUint8(p)) >>> 0;
         this.markLen += 1;
@@ -65,20 +77,21 @@ export class RecordReader {
         if (this.markLen < RECORD_MARK_LEN) continue;
         this.missing = this.mark % LAST_FRAGMENT;
         if (this.missing > this.maxRecord - this.recordLen) this.status = Status.BadLength;
-        else if (this.missing === 0) this.endFragment(onRecord);
+        else if (this.missing === 0) goesOn = this.endFragment(onRecord);
         else if (this.isLast && this.recordLen === 0 && this.missing <= end - p) {
           const whole = this.missing;
           this.markLen = 0;
-          onRecord(o, p, whole);
+          goesOn = onRecord(o, p, whole) !== false;
           p += whole;
         }
       } else {
         const n = Math.min(this.missing, end - p);
         this.gather(o, p, n);
         p += n;
-        if (this.missing === 0) this.endFragment(onRecord);
+        if (this.missing === 0) goesOn = this.endFragment(onRecord);
       }
     }
+    this.takenLen = p - at;
     return this.status;
   }
 
@@ -105,12 +118,13 @@ export class RecordReader {
     this.record.u8.set(record.u8.subarray(0, this.recordLen));
   }
 
-  private endFragment(onRecord: RecordHandler): void {
+  /** False: no further record is wanted. */
+  private endFragment(onRecord: RecordHandler): boolean {
     this.markLen = 0;
-    if (!this.isLast) return;
+    if (!this.isLast) return true;
     const len = this.recordLen;
     this.recordLen = 0;
-    onRecord(this.record, 0, len);
+    return onRecord(this.record, 0, len) !== false;
   }
 }
 

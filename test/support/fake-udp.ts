@@ -99,7 +99,7 @@ export class FakeUdpPorts implements UdpPorts {
   failure: Error | undefined;
 
   async open(port: number, options: PortOptions = {}): Promise<FakeUdpPort> {
-    const fake = new FakeUdpPort(port, options.broadcast);
+    const fake = new FakeUdpPort(port, Boolean(options.broadcast));
     this.ports.set(port, fake);
     return fake;
   }

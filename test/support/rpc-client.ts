@@ -16,6 +16,8 @@ export interface Reply {
 
 export interface CallOptions {
   readonly src: Ipv4;
+  /** Default: a privileged one. */
+  readonly srcPort?: number;
   readonly broadcast?: boolean;
   readonly unix?: RpcCallRepr["unix"];
 }
@@ -62,7 +64,7 @@ export async function answered(
 function send(
   dispatcher: RpcDispatcher,
   message: Uint8Array,
-  { src, broadcast = false }: CallOptions,
+  { src, srcPort = 1_023, broadcast = false }: CallOptions,
 ): Uint8Array[] {
   const replies: Uint8Array[] = [];
   const slab = Octets.alloc(9_216);
@@ -74,7 +76,7 @@ function send(
       replies.push(Uint8Array.from([slab.u8.subarray(0, len), ...payload].flatMap((p) => [...p])));
     },
   };
-  const from = { src, srcPort: 1_023, transport: "udp" as const, broadcast };
+  const from = { src, srcPort, transport: "udp" as const, broadcast };
   dispatcher.handle(rx, 0, message.length, from, sink);
   // What the lane does once the handler has returned: the next packet overwrites this one.
   rx.u8.fill(0x5a);

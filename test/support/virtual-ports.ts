@@ -29,7 +29,7 @@ export function virtualUdpPorts(host: VirtualHost): UdpPorts {
     };
   };
   return {
-    open: async (port, options = {}) => open(port, options.broadcast ?? false),
+    open: async (port, options = {}) => open(port, Boolean(options.broadcast)),
     openTransfer: async () => open(0, false),
   };
 }

@@ -10,6 +10,7 @@ import {
 import { AcceptStat } from "../../../protocols/sunrpc/reply.ts";
 import { readText } from "../../../protocols/sunrpc/xdr-text.ts";
 import { formatIpv4, IPV4_ANY } from "../../../protocols/wire/ipv4-address.ts";
+import type { Octets } from "../../../protocols/wire/octets.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
 import type { Outcome } from "../../log/journal.ts";
 import type { BootPlan } from "../../plan/boot-plan.ts";
@@ -40,6 +41,17 @@ export class BootparamsProgram implements RpcProgram {
     if (call.proc === BootparamProc.Whoami) this.answerWhoami(call, answer);
     else if (call.proc === BootparamProc.Getfile) this.answerGetfile(call, answer);
     else answer.fail(AcceptStat.ProcUnavail);
+  }
+
+  subjectOf(o: Octets, proc: number, argsAt: number, argsLen: number): BootPlan | undefined {
+    const { whoami, getfile } = this;
+    if (proc === BootparamProc.Whoami && !whoami.reset(o, argsAt, argsLen)) {
+      return this.context.planner.byIp(whoami.clientAddress);
+    }
+    if (proc === BootparamProc.Getfile && !getfile.reset(o, argsAt, argsLen)) {
+      return this.planByHostname(readText(o, getfile.clientNameAt, getfile.clientNameLen));
+    }
+    return undefined;
   }
 
   private answerWhoami(call: RpcCall, answer: RpcAnswer): void {

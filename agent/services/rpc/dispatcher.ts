@@ -12,6 +12,7 @@ import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { Octets } from "../../../protocols/wire/octets.ts";
 import { Status, statusName } from "../../../protocols/wire/status.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
+import { credentialOf, RpcCredential } from "./credential.ts";
 import {
   type EmitResults,
   type RpcAnswer,
@@ -57,6 +58,7 @@ export class RpcDispatcher {
   private readonly context: ServiceContext;
   private readonly programs: readonly RpcProgram[];
   private readonly view = new RpcCallView();
+  private cred = RpcCredential.nobody;
   /** Calls that are being worked on, by peer. */
   private readonly pending = new Map<Ipv4, Set<string>>();
 
@@ -71,7 +73,7 @@ export class RpcDispatcher {
     o: Octets,
     at: number,
     len: number,
-    from: Arrival,
+    arrival: Arrival,
     sink: ReplySink,
   ): Promise<void> | undefined {
     const { view, context } = this;
@@ -80,7 +82,9 @@ export class RpcDispatcher {
       context.counters.add("rpc", statusName(status));
       return undefined;
     }
-    const known = context.planner.byIp(from.src);
+    const forwarded = arrival.src === context.planner.site.network.address;
+    const known = forwarded ? this.subjectOf(o, status) : context.planner.byIp(arrival.src);
+    const from = forwarded ? { ...arrival, broadcast: true } : arrival;
     if (!known) {
       this.stranger(from, status);
       return undefined;
@@ -138,8 +142,19 @@ export class RpcDispatcher {
       }
     }
     const peer: RpcPeer = { plan, ...from, arrivedMs: context.clock.now() };
-    const work = this.run(program, { octets: o, vers, proc, argsAt, argsLen, peer }, answer);
+    const cred = credentialOf(view, this.cred);
+    this.cred = cred;
+    const call = { octets: o, vers, proc, argsAt, argsLen, peer, cred };
+    const work = this.run(program, call, answer);
     return work && this.track(from, callKey(from, xid, proc), work);
+  }
+
+  /** rpcbind calls on behalf of a broadcast, from our own address: there is no caller, but whom it asks about. */
+  private subjectOf(o: Octets, status: Status): RpcPeer["plan"] | undefined {
+    const { view } = this;
+    if (status !== Status.Ok) return undefined;
+    const program = this.programs.find((p) => p.prog === view.prog);
+    return program?.subjectOf?.(o, view.proc, view.argsAt, view.argsLen);
   }
 
   /** Knows a call until it was answered. */

@@ -1,4 +1,4 @@
-import { emitMountDump, emitMountExport } from "../../../protocols/mount/lists.ts";
+import { emitMountDump, emitMountExport, type MountEntry } from "../../../protocols/mount/lists.ts";
 import {
   emitMountRefusal,
   emitMountResult,
@@ -13,7 +13,7 @@ import {
 } from "../../../protocols/mount/messages.ts";
 import { AcceptStat } from "../../../protocols/sunrpc/reply.ts";
 import { readText } from "../../../protocols/sunrpc/xdr-text.ts";
-import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
+import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../../protocols/wire/mac-address.ts";
 import { Octets } from "../../../protocols/wire/octets.ts";
 import { statusName } from "../../../protocols/wire/status.ts";
@@ -21,7 +21,10 @@ import { isRefusal, type Tree } from "../../assets/trees/tree.ts";
 import type { BootPlan, Export } from "../../plan/boot-plan.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
 import { emitHandle } from "../nfs/handle.ts";
-import { type RpcAnswer, type RpcCall, type RpcProgram, VOID } from "./program.ts";
+import { type RpcAnswer, type RpcCall, type RpcPeer, type RpcProgram, VOID } from "./program.ts";
+
+/** The card that the host's neighbour table has for an address; undefined: none. */
+export type CardOf = (address: Ipv4) => Promise<MacText | undefined>;
 
 /** What PATHCONF says: the limits of NFSv2 itself. */
 const PATHCONF = {
@@ -38,6 +41,11 @@ const PATHCONF = {
 /** DUMP and EXPORT stay in one datagram without fragments; their callers are people. */
 const MAX_LIST = 1_400;
 
+/** Paths of one machine that are remembered as mounted; the oldest is forgotten for the next. */
+const MAX_OF_MACHINE = 32;
+/** The first port that a program without privileges may send from (RFC 1700's "registered ports" begin there). */
+const UNPRIVILEGED_PORT = 1_024;
+
 /** Either a directory's fileid, or the status that says why there is none. */
 type Resolved = { readonly fileid: number } | { readonly status: number; readonly why: string };
 
@@ -50,15 +58,15 @@ export class MountProgram implements RpcProgram {
   readonly indirect = false;
   private readonly context: ServiceContext;
   private readonly path = new MountPathView();
-  /** Who has mounted what; at most one path a machine. */
-  private readonly mounts = new Map<
-    MacText,
-    { readonly host: string; readonly directory: string }
-  >();
+  /** Which paths a machine has mounted, by its card; in order. */
+  private readonly mounts = new Map<MacText, Set<string>>();
+  private readonly cardOf: CardOf | undefined;
 
-  constructor(context: ServiceContext, port: number) {
+  /** `cardOf`: what the host knows of an address's hardware; without it, it is not compared. */
+  constructor(context: ServiceContext, port: number, cardOf?: CardOf) {
     this.context = context;
     this.port = port;
+    this.cardOf = cardOf;
   }
 
   handle(call: RpcCall, answer: RpcAnswer): void | Promise<void> {
@@ -67,13 +75,15 @@ export class MountProgram implements RpcProgram {
       case MountProc.Mnt:
         return this.mount(call, answer);
       case MountProc.Dump:
-        answer.success((o, at) => emitMountDump([...this.mounts.values()], MAX_LIST, o, at));
+        answer.success((o, at) => emitMountDump([...this.entries()], MAX_LIST, o, at));
         return;
       case MountProc.Umnt:
+        this.unmount(call, answer);
+        return;
       case MountProc.Umntall:
         this.mounts.delete(plan.machine.mac);
         answer.success(VOID);
-        this.note(plan, "unmount", "it may go", "answered");
+        this.note(plan, "unmount everything", "it may go", "answered");
         return;
       case MountProc.Export:
       case MountProc.ExportAll: {
@@ -93,35 +103,88 @@ export class MountProgram implements RpcProgram {
     answer.fail(AcceptStat.ProcUnavail);
   }
 
-  private async mount(call: RpcCall, answer: RpcAnswer): Promise<void> {
-    const status = this.path.reset(call.octets, call.argsAt, call.argsLen);
-    if (status) {
-      this.context.counters.add("mount", statusName(status));
-      answer.fail(AcceptStat.GarbageArgs);
-      return;
+  private unmount(call: RpcCall, answer: RpcAnswer): void {
+    const path = this.pathOf(call, answer);
+    if (path === undefined) return;
+    const { plan } = call.peer;
+    const { mac } = plan.machine;
+    const paths = this.mounts.get(mac);
+    paths?.delete(tidy(path));
+    if (paths?.size === 0) this.mounts.delete(mac);
+    answer.success(VOID);
+    this.note(plan, `unmount ${path}`, "it may go", "answered");
+  }
+
+  /** The path that a call is about; undefined: it has none, and was answered. */
+  private pathOf({ octets, argsAt, argsLen }: RpcCall, answer: RpcAnswer): string | undefined {
+    const status = this.path.reset(octets, argsAt, argsLen);
+    if (!status) return readText(octets, this.path.pathAt, this.path.pathLen);
+    this.context.counters.add("mount", statusName(status));
+    answer.fail(AcceptStat.GarbageArgs);
+    return undefined;
+  }
+
+  /** Who has mounted what, of machines that the site still has. */
+  private *entries(): Generator<MountEntry> {
+    const { planner } = this.context;
+    for (const [mac, paths] of this.mounts) {
+      const plan = planner.byMac(mac);
+      if (!plan) this.mounts.delete(mac);
+      else for (const directory of paths) yield { host: plan.machine.hostname, directory };
     }
-    const path = readText(call.octets, this.path.pathAt, this.path.pathLen);
+  }
+
+  private async mount(call: RpcCall, answer: RpcAnswer): Promise<void> {
+    const path = this.pathOf(call, answer);
+    if (path === undefined) return;
     const { plan, transport } = call.peer;
     const event = `mount ${path} over ${transport.toUpperCase()}`;
     const exported = plan.export;
+    const refuse = (status: number, why: string): void => {
+      answer.success((o, at) => emitMountRefusal(status, o, at));
+      this.note(plan, event, why, "refused");
+    };
     if (!exported) {
-      answer.success((o, at) => emitMountRefusal(MountStat.Acces, o, at));
-      this.note(plan, event, `${plan.machine.name} has no root to mount`, "refused");
+      refuse(MountStat.Acces, `${plan.machine.name} has no root to mount`);
+      return;
+    }
+    const foreign = await this.foreignCaller(call.peer, exported);
+    if (foreign !== undefined) {
+      refuse(MountStat.Acces, foreign);
       return;
     }
     const found = await resolveDirectory(exported, path);
     if ("status" in found) {
-      answer.success((o, at) => emitMountRefusal(found.status, o, at));
-      this.note(plan, event, found.why, "refused");
+      refuse(found.status, found.why);
       return;
     }
     const handle = Octets.alloc(MOUNT_FHSIZE);
     emitHandle(exported.tree.fsid, found.fileid, handle, 0);
-    const { mac, hostname: host } = plan.machine;
-    this.mounts.set(mac, { host, directory: path });
+    this.remember(plan.machine.mac, tidy(path));
     this.context.planner.mounted(plan, exported);
     answer.success((o, at) => emitMountResult(handle.u8, o, at));
     this.note(plan, event, `the root of profile ${plan.machine.profile?.name}`, "answered");
+  }
+
+  /** Why the caller is not believed to be the machine, or a program of its own; undefined: it is. */
+  private async foreignCaller(peer: RpcPeer, { rules }: Export): Promise<string | undefined> {
+    const { plan, src, srcPort } = peer;
+    if (rules.privilegedPorts && srcPort >= UNPRIVILEGED_PORT) {
+      return `port ${srcPort} may be any program's, and its profile demands one below ${UNPRIVILEGED_PORT}`;
+    }
+    const { mac } = plan.machine;
+    const card = await this.cardOf?.(src);
+    if (card === undefined || card === mac) return undefined;
+    return `${formatIpv4(src)} is used by the card ${card}, and the site gives it to ${mac}`;
+  }
+
+  private remember(mac: MacText, path: string): void {
+    const paths = this.mounts.get(mac) ?? new Set();
+    this.mounts.set(mac, paths);
+    const [oldest] = paths;
+    if (oldest !== undefined && paths.size >= MAX_OF_MACHINE && !paths.has(path))
+      paths.delete(oldest);
+    paths.add(path);
   }
 
   private note(
@@ -168,6 +231,11 @@ async function checkDirectory(tree: Tree, fileid: number, path: string): Promise
 
 function notDirectory(path: string): Resolved {
   return { status: MountStat.NotDir, why: `${path} is not a directory` };
+}
+
+/** One way to write a path, so that it is unmounted as it was mounted. */
+function tidy(path: string): string {
+  return `/${namesOf(path).join("/")}`;
 }
 
 function namesOf(path: string): readonly string[] {

@@ -36,7 +36,8 @@ export class PortmapProgram implements RpcProgram {
   readonly indirect = false;
   private readonly context: ServiceContext;
   private readonly programs: readonly RpcProgram[];
-  private readonly mappings: readonly PmapMapping[];
+  /** All of our programs, this one among them. */
+  readonly mappings: readonly PmapMapping[];
   private readonly mapping = new PmapMappingView();
   private readonly callit = new PmapCallitArgsView();
 
@@ -123,7 +124,7 @@ export class PortmapProgram implements RpcProgram {
     }
     const peer = { ...call.peer, broadcast: true };
     const pending = program.handle(
-      { octets: call.octets, vers, proc, argsAt, argsLen, peer },
+      { octets: call.octets, vers, proc, argsAt, argsLen, peer, cred: call.cred },
       inner,
     );
     // A program that fails stays silent here; the dispatcher cannot see it, so it ends here.

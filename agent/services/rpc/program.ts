@@ -2,6 +2,7 @@ import type { Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { Octets } from "../../../protocols/wire/octets.ts";
 import type { JournalProtocol } from "../../log/journal.ts";
 import type { BootPlan } from "../../plan/boot-plan.ts";
+import type { RpcCredential } from "./credential.ts";
 
 /** How a call came. */
 export type RpcTransport = "udp" | "tcp";
@@ -25,6 +26,8 @@ export interface RpcCall {
   readonly argsAt: number;
   readonly argsLen: number;
   readonly peer: RpcPeer;
+  /** Of whom the machine says that it calls; outlives the call. */
+  readonly cred: RpcCredential;
 }
 
 /** Writes results at `at` and returns their octets. */
@@ -50,6 +53,11 @@ export interface RpcProgram {
   readonly port: number;
   /** Whether the port mapper may call it on behalf of a broadcast. */
   readonly indirect: boolean;
+  /**
+   * Whom a call is about that the host's rpcbind passes on for a broadcast, without saying who asked. Absent: such calls are not
+   * for this program.
+   */
+  subjectOf?(o: Octets, proc: number, argsAt: number, argsLen: number): BootPlan | undefined;
   /** Answers any procedure but NULL. */
   handle(call: RpcCall, answer: RpcAnswer): void | Promise<void>;
 }

@@ -83,6 +83,18 @@ table("profiles", [
     '5:28 "rootPath" in linux of profile "p" is of no use without "root" / add "root", or remove "rootPath"',
   ],
   [
+    "rules of a root that is not there",
+    profile("linux: { kernel: a, rootSquash: true, privilegedPorts: false }"),
+    '5:28 "rootSquash" in linux of profile "p" is of no use without "root" / add "root", or remove "rootSquash"',
+    '5:46 "privilegedPorts" in linux of profile "p" is of no use without "root" / add "root", or remove "privilegedPorts"',
+  ],
+  [
+    "rules that are no switches",
+    profile("bsd: { loader: a, root: x, rootSquash: all, privilegedPorts: 1024 }"),
+    '5:47 the text "all" is neither true nor false / write true or false, without quotes',
+    "5:69 the number 1024 is neither true nor false / write true or false, without quotes",
+  ],
+  [
     "a relative rootPath",
     profile("bsd: { loader: a, root: x, rootPath: export }"),
     '5:45 "export" is not an absolute path / begin it with "/", without ".." or "//" in it',

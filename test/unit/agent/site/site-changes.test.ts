@@ -164,6 +164,18 @@ const CHANGES: readonly (readonly [string, string, string, string])[] = [
   ["{ netbsd: kernel }", "{ bsd: kernel }", "profile sun", "bsd.root.bsd added: kernel"],
   ["/export/sun", "/export/sol", "profile sun", "rootPath: /export/sun → /export/sol"],
   [", rootPath: /export/sun", "", "profile sun", "rootPath removed"],
+  [
+    "rootPath: /export/sun",
+    "rootPath: /export/sun, rootSquash: true",
+    "profile sun",
+    "rootSquash: false → true",
+  ],
+  [
+    "root: /srv/debian",
+    "root: /srv/debian, privilegedPorts: true",
+    "profile debian",
+    "linux.privilegedPorts: false → true",
+  ],
   ['":none"', '":vers2"', "profile sun", "bootparams.swap"],
   ["linux: { kernel: kernel", "linux: { kernel: image", "profile debian", "linux.kernel: kernel →"],
   ["[object, image]", "[image, object]", "profile debian", "initrd: object, image → image, object"],

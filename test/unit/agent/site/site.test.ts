@@ -25,7 +25,7 @@ profiles:
       loader: ofwboot
       root: { netbsd: netbsd, etc/rc: netbsd }
       bootparams: { swap: "v100:/swap", dump: /dump, install: "10.0.0.9:/js", rootopts: ":vers2" }
-  solaris: { bsd: { loader: ofwboot, root: sol/root, rootPath: /export/root } }
+  solaris: { bsd: { loader: ofwboot, root: sol/root, rootPath: /export/root, rootSquash: true } }
   debian:
     linux:
       kernel: kernel
@@ -34,6 +34,7 @@ profiles:
         root=/dev/nfs
         ip=dhcp
       root: /srv/debian
+      privilegedPorts: true
     files:
       grub/grub.cfg: { template: templates/grub.cfg }
       vmlinuz: kernel
@@ -117,6 +118,7 @@ describe("a site", () => {
         ]),
       },
       rootPath: "/netbsd-sparc64",
+      rules: { rootSquash: false, privilegedPorts: false },
       bootparams: new Map([
         ["swap", { server: "v100", address: ip("172.24.42.51"), path: "/swap" }],
         ["dump", { address: ip("172.24.42.150"), path: "/dump" }],
@@ -128,6 +130,7 @@ describe("a site", () => {
     expect(rack.profiles.get("solaris")?.bsd).toMatchObject({
       root: { kind: "directory", path: "/rack/sol/root" },
       rootPath: "/export/root",
+      rules: { rootSquash: true, privilegedPorts: false },
     });
   });
 
@@ -139,6 +142,7 @@ describe("a site", () => {
       cmdline: "root=/dev/nfs ip=dhcp",
       root: { kind: "directory", path: "/srv/debian" },
       rootPath: "/debian",
+      rules: { rootSquash: false, privilegedPorts: true },
     });
     expect(profile?.boot).toBe("grub/grub.cfg");
     expect(profile?.files).toEqual(

@@ -187,7 +187,16 @@ async function again(rack: {
   const planner = Object.create(old) as typeof old;
   planner.byIp = (address) => {
     const plan = old.byIp(address);
-    return plan && { ...plan, export: { path: "/debian", tree: fresh } };
+    return (
+      plan && {
+        ...plan,
+        export: {
+          path: "/debian",
+          tree: fresh,
+          rules: { rootSquash: false, privilegedPorts: false },
+        },
+      }
+    );
   };
   return { context: { ...rack.context, planner } };
 }

@@ -242,10 +242,17 @@ describe("mount", () => {
     expect(await dump()).toEqual([]);
     await ask(MOUNT, 1, 1, mountPath("/sun"));
     await ask(MOUNT, 1, 1, mountPath("/sun/etc"));
-    expect(await dump()).toEqual(["v100 /sun/etc"]);
-    const { view } = await ask(MOUNT, 1, 3, mountPath("/sun/etc"));
+    await ask(MOUNT, 1, 1, mountPath("/debian"), MINIPC);
+    expect(await dump()).toEqual(["v100 /sun", "v100 /sun/etc", "minipc /debian"]);
+    const { view } = await ask(MOUNT, 1, 3, mountPath("//sun/./etc/"));
     expect([view.isSuccess, view.resultsLen]).toEqual([true, 0]);
-    expect(await dump()).toEqual([]);
+    expect(await dump()).toEqual(["v100 /sun", "minipc /debian"]);
+    await ask(MOUNT, 1, 3, mountPath("/debian"));
+    expect(await dump()).toEqual(["v100 /sun", "minipc /debian"]);
+    await ask(MOUNT, 1, 1, mountPath("/sun/etc"));
+    expect((await ask(MOUNT, 1, 4)).view.isSuccess).toBe(true);
+    expect(await dump()).toEqual(["minipc /debian"]);
+    expect((await ask(MOUNT, 1, 3)).view.acceptStat).toBe(AcceptStat.GarbageArgs);
   });
 
   it("shows each machine its own export and no other", async () => {

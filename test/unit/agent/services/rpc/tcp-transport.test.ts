@@ -40,7 +40,7 @@ async function setUp(from = "172.24.42.51") {
   const rack = await testRack();
   const nfs = program();
   const server = new Server();
-  serveRpcByTcp(server, new RpcDispatcher(rack.context, [nfs]), rack.context.counters);
+  serveRpcByTcp(server, new RpcDispatcher(rack.context, [nfs]), rack.context);
   const socket = new FakeSocket(from);
   server.emit("connection", socket);
   return { ...rack, nfs, socket };
