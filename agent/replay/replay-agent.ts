@@ -14,6 +14,8 @@ import { Renderer } from "../plan/render.ts";
 import { Sightings } from "../plan/sightings.ts";
 import { startServices } from "../services/all.ts";
 import { type ServiceContext, StatusCounters } from "../services/context.ts";
+import { FileHandles } from "../services/nfs/handle.ts";
+import { SIPHASH_KEY_LEN } from "../services/nfs/siphash.ts";
 import { rpcPrograms } from "../services/rpc/service.ts";
 import type { Site } from "../site/site.ts";
 import { ReplayClock } from "./replay-clock.ts";
@@ -79,13 +81,16 @@ export class ReplayAgent {
       problem: events.problem,
     });
     const clock = new ReplayClock();
+    const counters = new StatusCounters();
     const context: ServiceContext = {
       planner,
       addresses: AddressBook.forgetful(site, () => clock.now()),
       sightings: new Sightings(() => clock.now()),
       needs: new Needs(() => clock.now()),
       journal: new HandedJournal(events.note, () => clock.now()),
-      counters: new StatusCounters(),
+      counters,
+      // A recorded machine asks with the handles of its own server; ours are the same in every run.
+      handles: new FileHandles(new Uint8Array(SIPHASH_KEY_LEN), counters),
       clock,
     };
     const agent = new ReplayAgent(context, clock, events);

@@ -7,6 +7,7 @@ import type { Needs } from "../plan/needs.ts";
 import type { Plans } from "../plan/plans.ts";
 import type { Sightings } from "../plan/sightings.ts";
 import type { Family } from "../site/families.ts";
+import type { FileHandles } from "./nfs/handle.ts";
 
 /** What every service works with. */
 export interface ServiceContext {
@@ -18,6 +19,8 @@ export interface ServiceContext {
   readonly needs: Needs;
   readonly journal: Journal;
   readonly counters: StatusCounters;
+  /** What MOUNT gives out and NFS takes. */
+  readonly handles: FileHandles;
   readonly clock: Clock;
 }
 

@@ -24,6 +24,8 @@ import { Sightings } from "../plan/sightings.ts";
 import { type ServiceContext, StatusCounters } from "../services/context.ts";
 import { ForeignAddresses } from "../services/dhcp/foreign-addresses.ts";
 import { openSeenServer } from "../services/dhcp/seen-server-store.ts";
+import { FileHandles } from "../services/nfs/handle.ts";
+import { openHandleKey } from "../services/nfs/handle-key.ts";
 import type { Network, Site } from "../site/site.ts";
 import type { Database } from "../state/database.ts";
 import { networkKey, RackNetwork, type RackNetworkInput } from "./rack-network.ts";
@@ -65,6 +67,7 @@ export interface ServingInput {
 export class Serving {
   readonly counters: StatusCounters = new StatusCounters();
   readonly sightings: Sightings;
+  private handles: FileHandles | undefined;
   private readonly o: ServingInput;
   private readonly needs: Needs;
   private readonly firstReads: FirstReads;
@@ -164,6 +167,7 @@ export class Serving {
     const key = networkKey(site.network, interfaceName);
     const moves = this.network?.key !== key;
     if (moves) findInterface(interfaceName, address, prefixLen);
+    this.handles ??= new FileHandles(await openHandleKey(o.stateDir), this.counters);
     const first = !this.assets;
     this.assets ??= await this.open(site);
     const { assets } = this;
@@ -291,7 +295,8 @@ export class Serving {
   }
 
   private context(): ServiceContext {
-    const { sightings, needs, counters } = this;
+    const { sightings, needs, counters, handles } = this;
+    if (!handles) throw new Error("services without a key");
     const { journal, clock } = this.o;
     // An answer that is being prepared while all is closed still asks for its plan.
     let last = this.plans;
@@ -317,6 +322,7 @@ export class Serving {
       needs,
       journal,
       counters,
+      handles,
       clock,
     };
   }

@@ -1,4 +1,5 @@
 import { XdrCursor, XdrWriter, xdrPadded } from "../sunrpc/xdr.ts";
+import { textLen } from "../sunrpc/xdr-text.ts";
 import type { Octets } from "../wire/octets.ts";
 import { Status } from "../wire/status.ts";
 import { NFS_MAXNAMLEN, NfsStat } from "./constants.ts";
@@ -44,6 +45,15 @@ export class ReaddirWriter {
     const { w } = this;
     if (w.at + 16 + xdrPadded(name.length) > this.limit) return false;
     w.bool(true).u32(fileid).opaque(name).u32(cookie);
+    this.items += 1;
+    return true;
+  }
+
+  /** The same with a name as text, which is written as UTF-8. */
+  addName(fileid: number, name: string, cookie: number): boolean {
+    const { w } = this;
+    if (w.at + 16 + xdrPadded(textLen(name)) > this.limit) return false;
+    w.bool(true).u32(fileid).string(name).u32(cookie);
     this.items += 1;
     return true;
   }

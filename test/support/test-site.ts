@@ -10,6 +10,7 @@ import { Planner } from "../../agent/plan/planner.ts";
 import { Renderer } from "../../agent/plan/render.ts";
 import { Sightings } from "../../agent/plan/sightings.ts";
 import { type ServiceContext, StatusCounters } from "../../agent/services/context.ts";
+import { FileHandles } from "../../agent/services/nfs/handle.ts";
 import { parseSite } from "../../agent/site/load.ts";
 import type { Site } from "../../agent/site/site.ts";
 import { type Ipv4, parseIpv4 } from "../../protocols/wire/ipv4-address.ts";
@@ -25,6 +26,9 @@ export function pattern(len: number, seed = 1): Uint8Array {
 export const LOADER: Uint8Array = pattern(1_021, 3);
 export const KERNEL: Uint8Array = pattern(5_000, 5);
 export const INITRD: Uint8Array = pattern(3_000, 7);
+
+/** Handles in tests are under this key. */
+export const HANDLE_KEY: Uint8Array = pattern(16, 13);
 
 /** Small chunks, so that short files have several. */
 export const CHUNK_LEN = 1_024;
@@ -123,7 +127,8 @@ export async function testRack(
   const needs = new Needs(() => clock.now());
   const addresses = AddressBook.forgetful(site, () => clock.now());
   const counters = new StatusCounters();
-  const context = { planner, addresses, sightings, needs, journal, counters, clock };
+  const handles = new FileHandles(HANDLE_KEY, counters);
+  const context = { planner, addresses, sightings, needs, journal, counters, handles, clock };
   const plan = (name: string): BootPlan => {
     const machine = site.machines.find((m) => m.name === name);
     const found = machine && planner.byIp(machine.ip);

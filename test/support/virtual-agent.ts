@@ -13,6 +13,7 @@ import { Renderer } from "../../agent/plan/render.ts";
 import { Sightings } from "../../agent/plan/sightings.ts";
 import { type RunningServices, startServices } from "../../agent/services/all.ts";
 import { StatusCounters } from "../../agent/services/context.ts";
+import { FileHandles } from "../../agent/services/nfs/handle.ts";
 import { loadSite } from "../../agent/site/load.ts";
 import type { Site } from "../../agent/site/site.ts";
 import { VirtualHost } from "./virtual-host.ts";
@@ -59,13 +60,15 @@ export async function startVirtualAgent(
     problem: (error) => problems.push(error.message),
   });
   const journal = new Journal(10_000, () => EPOCH_MS + clock.now());
+  const counters = new StatusCounters();
   const context = {
     planner: await plansOf(planner, journal, clock),
     addresses: AddressBook.forgetful(site, clock.now),
     sightings: new Sightings(clock.now),
     needs: new Needs(clock.now),
     journal,
-    counters: new StatusCounters(),
+    counters,
+    handles: new FileHandles(new Uint8Array(16), counters),
     clock,
   };
   const stops: (() => void | Promise<void>)[] = [];

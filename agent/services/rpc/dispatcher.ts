@@ -144,7 +144,7 @@ export class RpcDispatcher {
     const peer: RpcPeer = { plan, ...from, arrivedMs: context.clock.now() };
     const cred = credentialOf(view, this.cred);
     this.cred = cred;
-    const call = { octets: o, vers, proc, argsAt, argsLen, peer, cred };
+    const call = { octets: o, xid, vers, proc, argsAt, argsLen, peer, cred };
     const work = this.run(program, call, answer);
     return work && this.track(from, callKey(from, xid, proc), work);
   }

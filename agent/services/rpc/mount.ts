@@ -20,7 +20,6 @@ import { statusName } from "../../../protocols/wire/status.ts";
 import { isRefusal, type Tree } from "../../assets/trees/tree.ts";
 import type { BootPlan, Export } from "../../plan/boot-plan.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
-import { emitHandle } from "../nfs/handle.ts";
 import { type RpcAnswer, type RpcCall, type RpcPeer, type RpcProgram, VOID } from "./program.ts";
 
 /** The card that the host's neighbour table has for an address; undefined: none. */
@@ -159,7 +158,7 @@ export class MountProgram implements RpcProgram {
       return;
     }
     const handle = Octets.alloc(MOUNT_FHSIZE);
-    emitHandle(exported.tree.fsid, found.fileid, handle, 0);
+    this.context.handles.emit(exported.tree.fsid, found.fileid, handle, 0);
     this.remember(plan.machine.mac, tidy(path));
     this.context.planner.mounted(plan, exported);
     answer.success((o, at) => emitMountResult(handle.u8, o, at));

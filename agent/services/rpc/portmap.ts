@@ -124,7 +124,7 @@ export class PortmapProgram implements RpcProgram {
     }
     const peer = { ...call.peer, broadcast: true };
     const pending = program.handle(
-      { octets: call.octets, vers, proc, argsAt, argsLen, peer, cred: call.cred },
+      { octets: call.octets, xid: call.xid, vers, proc, argsAt, argsLen, peer, cred: call.cred },
       inner,
     );
     // A program that fails stays silent here; the dispatcher cannot see it, so it ends here.

@@ -21,6 +21,7 @@ export interface RpcPeer {
 /** A call as a program sees it; `octets` are valid until `handle` returns or first awaits. */
 export interface RpcCall {
   readonly octets: Octets;
+  readonly xid: number;
   readonly vers: number;
   readonly proc: number;
   readonly argsAt: number;

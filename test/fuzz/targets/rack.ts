@@ -21,6 +21,7 @@ import { Planner } from "../../../agent/plan/planner.ts";
 import { Renderer } from "../../../agent/plan/render.ts";
 import { Sightings } from "../../../agent/plan/sightings.ts";
 import { type ServiceContext, StatusCounters } from "../../../agent/services/context.ts";
+import { FileHandles } from "../../../agent/services/nfs/handle.ts";
 import { parseSite } from "../../../agent/site/load.ts";
 import type { Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import { parseIpv4 } from "../../../protocols/wire/ipv4-address.ts";
@@ -110,7 +111,8 @@ export async function rack(): Promise<Rack> {
   const needs = new Needs(() => clock.now());
   const addresses = AddressBook.forgetful(site, () => clock.now());
   const counters = new StatusCounters();
-  const context = { planner, addresses, sightings, needs, journal, counters, clock };
+  const handles = new FileHandles(new Uint8Array(16), counters);
+  const context = { planner, addresses, sightings, needs, journal, counters, handles, clock };
   return { context, clock, late };
 }
 

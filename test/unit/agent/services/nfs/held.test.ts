@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { AgentError } from "../../../../../agent/errors.ts";
-import { emitHandle } from "../../../../../agent/services/nfs/handle.ts";
 import { RpcDispatcher } from "../../../../../agent/services/rpc/dispatcher.ts";
 import { rpcPrograms } from "../../../../../agent/services/rpc/service.ts";
 import { emitMountPath } from "../../../../../protocols/mount/messages.ts";
@@ -48,7 +47,7 @@ async function setUp() {
   if (!tree) throw new Error("no tree");
   const handleOf = (fileid: number): Uint8Array => {
     const o = Octets.alloc(32);
-    emitHandle(tree.fsid, fileid, o, 0);
+    rack.context.handles.emit(tree.fsid, fileid, o, 0);
     return o.u8;
   };
   const look = (xid: number, name: string, srcPort?: number): void =>

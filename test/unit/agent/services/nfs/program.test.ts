@@ -1,7 +1,8 @@
 import { appendFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { emitHandle } from "../../../../../agent/services/nfs/handle.ts";
+import { StatusCounters } from "../../../../../agent/services/context.ts";
+import { FileHandles } from "../../../../../agent/services/nfs/handle.ts";
 import { NfsProgram } from "../../../../../agent/services/nfs/program.ts";
 import { RpcDispatcher } from "../../../../../agent/services/rpc/dispatcher.ts";
 import {
@@ -30,6 +31,7 @@ import {
 } from "../../../../support/rpc-client.ts";
 import {
   CHUNK_LEN,
+  HANDLE_KEY,
   ip,
   KERNEL,
   RACK,
@@ -80,7 +82,7 @@ async function setUp(budget?: number) {
 
 function handle(fsid: number, fileid: number): Uint8Array {
   const o = Octets.alloc(32);
-  emitHandle(fsid, fileid, o, 0);
+  new FileHandles(HANDLE_KEY, new StatusCounters()).emit(fsid, fileid, o, 0);
   return o.u8;
 }
 
@@ -324,7 +326,8 @@ describe("READDIR", () => {
       }
       if (view.eof) break;
     }
-    expect(names).toEqual([".", "..", "etc", "kernel", "link"]);
+    expect(names.slice(0, 2)).toEqual([".", ".."]);
+    expect(names.slice(2).sort()).toEqual(["etc", "kernel", "link"]);
   });
 
   it("does not say 'go on' where nothing fits", async () => {
@@ -338,7 +341,7 @@ describe("READDIR", () => {
 
   it("is at its end behind the last name", async () => {
     const { ask, root } = await setUp();
-    for (const cookie of [4, 5, 0xffff_ffff]) {
+    for (const cookie of [0x7fff_ffff, 0x8000_0000, 0xffff_ffff]) {
       const reply = await ask(NfsProc.Readdir, readdir(root(), cookie, 512));
       const view = viewOf(new ReaddirResultView(), reply);
       expect([view.count, view.eof]).toEqual([0, true]);
