@@ -17,6 +17,7 @@ export type ErrorCode =
   | "E_ASSET_DAMAGED"
   | "E_ASSET_PENDING"
   | "E_TREATMENT"
+  | "E_TREE_IMAGE"
   | "E_CHECKSUMS"
   | "E_STORE_UNREACHABLE"
   | "E_STORE_REFUSED"
@@ -123,6 +124,10 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   E_TREATMENT: {
     title: "An asset was fetched, but could not be unpacked as the site says.",
     cure: "Correct `extract` or `decompress` of the asset; the message says what is in the archive.",
+  },
+  E_TREE_IMAGE: {
+    title: "An image cannot be served as a root.",
+    cure: "Make it a tar or cpio archive that is not compressed, or set `decompress` of the asset; the message says what is wrong with this one.",
   },
   E_CHECKSUMS: {
     title: "The published digest of an asset could not be had or is not to be trusted.",

@@ -18,6 +18,8 @@ export interface Content {
   readonly etag: string;
   /** Octets a chunk. */
   readonly chunkLen: number;
+  /** Octets of the first chunk that are not of this content; 0 when absent. A file within an image shares the image's chunks. */
+  readonly base?: number;
   /** The chunk when it is in memory. */
   peek(index: number): Uint8Array | undefined;
   /** The chunk, read and verified. Rejects with AgentError E_ASSET_…: then nothing of it may be served. */
@@ -35,8 +37,9 @@ export interface Content {
  */
 export function gather(c: Content, at: number, len: number, out: Uint8Array[]): number {
   out.length = 0;
-  let pos = at;
-  const end = at + len;
+  checkEnd(c, at, len);
+  let pos = at + (c.base ?? 0);
+  const end = pos + len;
   while (pos < end) {
     const index = Math.floor(pos / c.chunkLen);
     const chunk = c.peek(index);
@@ -56,6 +59,12 @@ export function gather(c: Content, at: number, len: number, out: Uint8Array[]): 
 /** Loads all chunks that `len` octets at `at` touch, so that `gather` finds them if it is asked at once. */
 export async function loadRange(c: Content, at: number, len: number): Promise<void> {
   if (len === 0) return;
-  const last = Math.floor((at + len - 1) / c.chunkLen);
-  for (let i = Math.floor(at / c.chunkLen); i <= last; i++) if (!c.peek(i)) await c.load(i);
+  const from = at + (c.base ?? 0);
+  const last = Math.floor((from + len - 1) / c.chunkLen);
+  for (let i = Math.floor(from / c.chunkLen); i <= last; i++) if (!c.peek(i)) await c.load(i);
+}
+
+/** Behind the end of a file within an image are octets of another one. */
+export function checkEnd(c: Content, at: number, len: number): void {
+  if (len > 0 && at + len > c.size) throw new Error(`${c.name}: read past the end`);
 }

@@ -1,4 +1,4 @@
-import type { Content } from "./content.ts";
+import { type Content, checkEnd } from "./content.ts";
 
 /**
  * A chunk for as long as somebody needs it, across turns of the event loop: its memory is given back to the system when the
@@ -37,8 +37,9 @@ export function borrowRange(
   out: Uint8Array[],
   loans: Loan[],
 ): number {
-  let pos = at;
-  const end = at + len;
+  checkEnd(c, at, len);
+  let pos = at + (c.base ?? 0);
+  const end = pos + len;
   while (pos < end) {
     const index = Math.floor(pos / c.chunkLen);
     const loan = borrow(c, index);

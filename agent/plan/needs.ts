@@ -36,6 +36,7 @@ function stagesOf({ profile, chain }: Machine): readonly (readonly AssetSpec[])[
 
 /** The assets in an NFS root; none where it is a directory of this host. */
 export function rootAssets(root: Root | undefined): readonly AssetSpec[] {
+  if (root?.kind === "image") return [root.asset];
   return root?.kind === "files" ? [...root.files.values()] : [];
 }
 

@@ -2,7 +2,9 @@ import type { Assets, Slot } from "../assets/slot.ts";
 import { AssetTree } from "../assets/trees/asset-tree.ts";
 import { DirectoryTree } from "../assets/trees/directory-tree.ts";
 import type { FirstReads } from "../assets/trees/first-reads.ts";
+import { ImageTree } from "../assets/trees/image/image-tree.ts";
 import type { Tree } from "../assets/trees/tree.ts";
+import type { AgentError } from "../errors.ts";
 import type { Root } from "../site/site.ts";
 
 /** What trees are made of. */
@@ -10,7 +12,12 @@ export interface TreeParts {
   readonly assets: Assets;
   /** What files of directories were when they were first read. */
   readonly firstReads?: FirstReads;
+  /** Told why an image cannot be served. */
+  readonly problem?: (error: AgentError) => void;
 }
+
+/** The place of a root's image among its files: no file has this name. */
+const IMAGE = "";
 
 /** A tree, and whether a root of the same name is still what it was made of. */
 interface Known {
@@ -30,11 +37,11 @@ export class TreeTable {
 
   /** The tree of a root. Rejects with E_ASSET_MISSING when its directory is not there. */
   async open(root: Root, profile: string, parts: TreeParts): Promise<Tree> {
-    const key = root.kind === "directory" ? `directory ${root.path}` : `files ${profile}`;
+    const key = keyOf(root, profile);
     const slots = new Map<string, Slot>();
     if (root.kind === "files") {
       for (const [name, spec] of root.files) slots.set(name, parts.assets.slot(spec));
-    }
+    } else if (root.kind === "image") slots.set(IMAGE, parts.assets.slot(root.asset));
     const here = this.trees.get(key);
     if (here) return here.tree;
     const old = this.before?.trees.get(key);
@@ -50,13 +57,25 @@ export class TreeTable {
   }
 }
 
+/** Machines that run from the same image share its tree, whatever their profiles. */
+function keyOf(root: Root, profile: string): string {
+  if (root.kind === "directory") return `directory ${root.path}`;
+  return root.kind === "image" ? `image ${root.asset.name}` : `files ${profile}`;
+}
+
 async function make(
   root: Root,
   profile: string,
   slots: ReadonlyMap<string, Slot>,
-  { assets, firstReads }: TreeParts,
+  { assets, firstReads, problem }: TreeParts,
 ): Promise<Known> {
-  if (root.kind === "files") {
+  const image = slots.get(IMAGE);
+  if (root.kind === "image" && image) {
+    const tree = new ImageTree(image, problem ? { problem } : {});
+    tree.prepare();
+    return { tree, stands: (files) => sameSlots(slots, files) };
+  }
+  if (root.kind !== "directory") {
     const tree = new AssetTree(profile, slots);
     return { tree, stands: (files) => sameSlots(slots, files) };
   }

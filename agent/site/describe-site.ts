@@ -262,6 +262,7 @@ function addRoot(
   profile: string,
 ): void {
   if (root.kind === "directory") f.addPath(`${at}.root`, root.path, "directory ");
+  else if (root.kind === "image") f.add(`${at}.rootImage`, root.asset.name);
   else for (const [name, asset] of root.files) f.add(`${at}.root.${name}`, asset.name);
   if (rootPath !== `/${profile}`) f.add(`${at}.rootPath`, rootPath);
 }

@@ -92,12 +92,13 @@ function resolveBsd(
     const cure = "name the asset that it gets by TFTP: loader: ASSET";
     problems.addMissing(at, "loader", `bsd of profile "${name}" has no loader`, cure);
   }
-  if (raw.root === undefined) {
-    const cure = "say what it finds over NFS: root: { NAME: ASSET } or root: DIRECTORY";
+  if (raw.root === undefined && raw.rootImage === undefined) {
+    const cure =
+      "say what it finds over NFS: root: { NAME: ASSET }, root: DIRECTORY or rootImage: ASSET";
     problems.addMissing(at, "root", `bsd of profile "${name}" has no root`, cure);
   }
   const loader = raw.loader && assets.find(raw.loader, [...at, "loader"]);
-  const root = raw.root && resolveRoot(raw.root, [...at, "root"], context);
+  const root = rootOf(raw, at, context);
   if (!loader || !root) return undefined;
   const rootPath = raw.rootPath ?? `/${name}`;
   return Object.freeze({ loader, root, rootPath, rules: rulesOf(raw), bootparams });
@@ -112,7 +113,11 @@ function resolveLinux(
 ): LinuxBoot {
   const { assets, problems } = context;
   const hasFiles = profile.files !== undefined || problems.isExcused(["profiles", name, "files"]);
-  const hasRoot = raw.root !== undefined || problems.isExcused([...at, "root"]);
+  const hasRoot =
+    raw.root !== undefined ||
+    raw.rootImage !== undefined ||
+    problems.isExcused([...at, "root"]) ||
+    problems.isExcused([...at, "rootImage"]);
   if (raw.kernel === undefined && !hasRoot && !hasFiles) {
     const message = `linux of profile "${name}" has neither a kernel nor a root, and no files`;
     problems.addMissing(at, "kernel", message, "name the asset that is the kernel: kernel: ASSET");
@@ -125,12 +130,12 @@ function resolveLinux(
   ];
   for (const [key, needs] of misplaced) {
     if (raw[key] === undefined || raw[needs] !== undefined) continue;
-    if (problems.isExcused([...at, needs])) continue;
+    if (problems.isExcused([...at, needs]) || (needs === "root" && hasRoot)) continue;
     const message = `"${key}" in linux of profile "${name}" is of no use without "${needs}"`;
     problems.add([...at, key], message, `add "${needs}", or remove "${key}"`, "key");
   }
   const kernel = raw.kernel === undefined ? undefined : assets.find(raw.kernel, [...at, "kernel"]);
-  const root = raw.root === undefined ? undefined : resolveRoot(raw.root, [...at, "root"], context);
+  const root = rootOf(raw, at, context);
   const initrd = (raw.initrd ?? []).map((asset, i) => {
     const item = [...at, "initrd", String(i)];
     return assets.find(asset, problems.isPlaced(item) ? item : item.slice(0, -1));
@@ -150,6 +155,23 @@ function rulesOf({ rootSquash = false, privilegedPorts = false }: RawBsd | RawLi
 /** Folded YAML text ends in a newline, and a command line has none. */
 function oneLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, " ");
+}
+
+function rootOf(
+  { root, rootImage }: RawBsd | RawLinux,
+  at: Path,
+  context: ProfileContext,
+): Root | undefined {
+  if (rootImage === undefined) {
+    return root === undefined ? undefined : resolveRoot(root, [...at, "root"], context);
+  }
+  const here = [...at, "rootImage"];
+  if (root !== undefined) {
+    const message = `a root is either names of assets or a directory ("root"), or an image ("rootImage")`;
+    context.problems.add(here, message, "remove one of the two", "key");
+  }
+  const asset = context.assets.find(rootImage, here);
+  return asset && Object.freeze({ kind: "image", asset });
 }
 
 function resolveRoot(raw: RawRoot, at: Path, context: ProfileContext): Root {

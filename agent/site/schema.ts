@@ -38,6 +38,7 @@ export type RawRoot = string | Readonly<Record<string, string>>;
 export interface RawBsd {
   readonly loader?: string;
   readonly root?: RawRoot;
+  readonly rootImage?: string;
   readonly rootPath?: string;
   readonly rootSquash?: boolean;
   readonly privilegedPorts?: boolean;
@@ -49,6 +50,7 @@ export interface RawLinux {
   readonly initrd?: readonly string[];
   readonly cmdline?: string;
   readonly root?: RawRoot;
+  readonly rootImage?: string;
   readonly rootPath?: string;
   readonly rootSquash?: boolean;
   readonly privilegedPorts?: boolean;
@@ -80,6 +82,7 @@ const ROOT = textOr(leaf.PATH, mapOf(leaf.FILE_NAME, leaf.TEXT));
 const BSD = table({
   loader: opt(leaf.TEXT),
   root: opt(ROOT),
+  rootImage: opt(leaf.TEXT),
   rootPath: opt(leaf.ABS_PATH),
   rootSquash: opt(SWITCH),
   privilegedPorts: opt(SWITCH),
@@ -91,6 +94,7 @@ const LINUX = table({
   initrd: opt(listOf(leaf.TEXT, true)),
   cmdline: opt(leaf.TEXT),
   root: opt(ROOT),
+  rootImage: opt(leaf.TEXT),
   rootPath: opt(leaf.ABS_PATH),
   rootSquash: opt(SWITCH),
   privilegedPorts: opt(SWITCH),

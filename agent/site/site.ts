@@ -224,12 +224,14 @@ export type FileSource =
   /** `file`: absolute path of a Liquid template, rendered for each machine. It was there when the site was read. */
   | { readonly kind: "template"; readonly file: string };
 
-/** An NFS root: named assets, or a directory of this host. */
+/** An NFS root: named assets, a directory of this host, or an image that is read in its place. */
 export type Root =
   /** File names without a leading slash ("etc/fstab"), each leading to an asset. */
   | { readonly kind: "files"; readonly files: ReadonlyMap<string, AssetSpec> }
   /** `path`: absolute. */
-  | { readonly kind: "directory"; readonly path: string };
+  | { readonly kind: "directory"; readonly path: string }
+  /** A tar or cpio archive. */
+  | { readonly kind: "image"; readonly asset: AssetSpec };
 
 /** One answer of BOOTPARAMS GETFILE (bootparams(4): `keyword=server:value`). */
 export interface BootParameter {

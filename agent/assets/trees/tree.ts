@@ -1,7 +1,7 @@
 import type { Content } from "../content.ts";
 
 /** What a node of a tree is. */
-export type NodeKind = "file" | "directory" | "symlink";
+export type NodeKind = "file" | "directory" | "symlink" | "block" | "character" | "fifo" | "socket";
 
 /** What GETATTR tells of a node. Times are milliseconds since 1970. */
 export interface NodeAttributes {
@@ -16,6 +16,8 @@ export interface NodeAttributes {
   readonly atimeMs: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
+  /** Of a device, as `deviceNumber` makes it. */
+  readonly rdev?: number;
 }
 
 /** A name in a directory. */
@@ -53,6 +55,11 @@ export interface Tree {
   /** Tells trees apart; the same after a restart. */
   readonly fsid: number;
   readonly root: number;
+  /**
+   * What a client gets that mounts the root, where that is not `root` itself: of an image the root of the version that is served
+   * now, so that whoever mounted it stays with that version.
+   */
+  mountPoint?(): TreeResult<number>;
   attributes(fileid: number): TreeResult<NodeAttributes>;
   lookup(directory: number, name: string): TreeResult<number>;
   readlink(fileid: number): TreeResult<{ readonly target: string }>;
@@ -114,6 +121,14 @@ export interface WritableTree {
   /** Of anything but a directory. */
   remove(place: NodePlace): Promise<TreeRefusal | undefined>;
   rmdir(place: NodePlace): Promise<TreeRefusal | undefined>;
+}
+
+/**
+ * A device's number in 32 bits as Linux and the BSDs put it into NFSv2's `rdev`: 12 bits of major between the lower 8 bits of
+ * minor and the upper 12.
+ */
+export function deviceNumber(major: number, minor: number): number {
+  return ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12)) >>> 0;
 }
 
 /** Whether a result is a refusal. */

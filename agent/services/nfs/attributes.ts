@@ -13,13 +13,25 @@ const TYPES: Readonly<Record<NodeKind, number>> = {
   file: NfsFtype.Reg,
   directory: NfsFtype.Dir,
   symlink: NfsFtype.Lnk,
+  block: NfsFtype.Blk,
+  character: NfsFtype.Chr,
+  // RFC 1094 has no FIFO: by custom it is a character device with a number that no device has.
+  fifo: NfsFtype.Chr,
+  socket: NfsFtype.Sock,
 };
 
 const MODES: Readonly<Record<NodeKind, number>> = {
   file: NfsMode.Reg,
   directory: NfsMode.Dir,
   symlink: NfsMode.Lnk,
+  block: NfsMode.Blk,
+  character: NfsMode.Chr,
+  fifo: NfsMode.Chr,
+  socket: NfsMode.Sock,
 };
+
+/** What `rdev` of a FIFO is: NFS2_FIFO_DEV of Linux (fs/nfs/nfs2xdr.c), the same in NetBSD's nfs_subs.c. */
+const FIFO_RDEV = 0xffff_ffff;
 
 /** A node's attributes as NFSv2 says them (RFC 1094 section 2.3.5). */
 export function fattrOf(a: NodeAttributes, fsid: number, fileid: number): FattrRepr {
@@ -32,7 +44,7 @@ export function fattrOf(a: NodeAttributes, fsid: number, fileid: number): FattrR
     gid: a.gid,
     size,
     blocksize: BLOCK_LEN,
-    rdev: 0,
+    rdev: a.kind === "fifo" ? FIFO_RDEV : (a.rdev ?? 0),
     blocks: Math.ceil(size / DISK_BLOCK_LEN),
     fsid,
     fileid,

@@ -210,7 +210,9 @@ async function resolveDirectory(exported: Export, path: string): Promise<Resolve
     return { status: MountStat.Acces, why: `only ${exported.path} is exported to it` };
   }
   const { tree } = exported;
-  let fileid = tree.root;
+  const top = (await tree.mountPoint?.()) ?? tree.root;
+  if (isRefusal(top)) return { status: MountStat.Io, why: "its root cannot be read" };
+  let fileid = top;
   for (const name of names.slice(root.length)) {
     // What is waited for is a file: nobody need wait to learn that it is no directory.
     if (tree.waitsFor(fileid, name) !== undefined) return notDirectory(path);

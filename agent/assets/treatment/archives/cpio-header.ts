@@ -2,6 +2,8 @@ import { Refusal } from "../refusal.ts";
 
 /** Octets of the magic number that every header begins with. */
 export const CPIO_MAGIC_LEN = 6;
+/** The name of an archive's last entry, which is none. */
+export const CPIO_TRAILER = "TRAILER!!!";
 /** A path or the target of a link at most, octets. */
 const MAX_NAME = 4_096;
 
@@ -15,6 +17,13 @@ export interface CpioHeader {
   /** File type and permissions, as stat(2) has them. */
   readonly mode: number;
   readonly links: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since 1970. */
+  readonly mtime: number;
+  /** Of a device. */
+  readonly rdevMajor: number;
+  readonly rdevMinor: number;
   /** Octets of content. */
   readonly size: number;
   /** Octets of the name, its NUL included. */
@@ -64,6 +73,12 @@ export function parseCpioHeader(format: CpioFormat, header: Uint8Array): CpioHea
           inode: `${field(6, 6)}:${field(12, 6)}`,
           mode: field(18, 6),
           links: field(36, 6),
+          uid: field(24, 6),
+          gid: field(30, 6),
+          mtime: field(48, 11),
+          // As stat(2) had it on a machine with 16 bits for it.
+          rdevMajor: field(42, 6) >> 8,
+          rdevMinor: field(42, 6) & 0xff,
           size: field(65, 11),
           nameLen: field(59, 6),
           sum: 0,
@@ -73,6 +88,11 @@ export function parseCpioHeader(format: CpioFormat, header: Uint8Array): CpioHea
           inode: `${field(62, 8)}:${field(70, 8)}:${field(6, 8)}`,
           mode: field(14, 8),
           links: field(38, 8),
+          uid: field(22, 8),
+          gid: field(30, 8),
+          mtime: field(46, 8),
+          rdevMajor: field(78, 8),
+          rdevMinor: field(86, 8),
           size: field(54, 8),
           nameLen: field(94, 8),
           sum: format === "crc" ? field(102, 8) : 0,

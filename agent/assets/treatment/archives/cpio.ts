@@ -6,6 +6,7 @@ import { Refusal } from "../refusal.ts";
 import { COMPRESSIONS, type Compression } from "../treatment.ts";
 import {
   CPIO_MAGIC_LEN,
+  CPIO_TRAILER,
   type CpioHeader,
   cpioFormat,
   cpioHeaderLen,
@@ -14,7 +15,6 @@ import {
 } from "./cpio-header.ts";
 import { type Archive, cleanPath, type Entry, type EntryKind } from "./entry.ts";
 
-const TRAILER = "TRAILER!!!";
 /** Compressed parts within each other at most. */
 const MAX_DEPTH = 2;
 const DECODER = new TextDecoder();
@@ -88,7 +88,7 @@ async function* onePart(
     const name = await reader.exactly(header.nameLen, "a name");
     const path = DECODER.decode(name.subarray(0, -1));
     await reader.skip(cpioPadding(format, headerLen + header.nameLen), "a name");
-    if (path === TRAILER) {
+    if (path === CPIO_TRAILER) {
       await reader.skip(header.size, "the trailer");
       return;
     }

@@ -11,12 +11,13 @@ import { debData } from "./deb.ts";
 import type { Archive } from "./entry.ts";
 import { isIsoDescriptor, isoArchives } from "./iso9660.ts";
 import { tarArchive } from "./tar.ts";
+import { isTarEnd, isTarHeader, TAR_BLOCK } from "./tar-header.ts";
 import { zipArchive } from "./zip.ts";
 
 const ISO_AT = 32_768;
 const ISO_LEN = 2_048;
-/** A tar header: what the first octets of a stream are looked at for. */
-const HEAD_LEN = 512;
+/** What the first octets of a stream are looked at for. */
+const HEAD_LEN = TAR_BLOCK;
 
 /** A file, the directory's end (of an empty archive), the same of zip64. */
 const ZIP_MAGICS = ["PK\x03\x04", "PK\x05\x06", "PK\x06\x06"] as const;
@@ -65,7 +66,9 @@ async function streamed(head: Uint8Array, open: Open): Promise<Archive | undefin
 
 function bare(head: Uint8Array, open: Open): Archive | undefined {
   if (cpioFormat(head) !== undefined) return cpioArchive(open);
-  return isTar(head) ? tarArchive(open) : undefined;
+  // An archive of nothing is zeros.
+  const isTar = isTarHeader(head) || (head.length === TAR_BLOCK && isTarEnd(head));
+  return isTar ? tarArchive(open) : undefined;
 }
 
 async function headOf(octets: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
@@ -75,16 +78,4 @@ async function headOf(octets: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   } finally {
     await reader.close();
   }
-}
-
-/** A tar header says what its octets add up to, with blanks where it says so. An archive of nothing is zeros. */
-function isTar(head: Uint8Array): boolean {
-  if (head.length < HEAD_LEN) return false;
-  const said = String.fromCharCode(...head.subarray(148, 156))
-    .replace(/[\0 ]+$/, "")
-    .trim();
-  let sum = 8 * 0x20;
-  for (const [i, octet] of head.entries()) if (i < 148 || i >= 156) sum += octet;
-  if (/^[0-7]+$/.test(said)) return Number.parseInt(said, 8) === sum;
-  return head.every((octet) => octet === 0);
 }

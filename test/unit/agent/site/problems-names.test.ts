@@ -69,7 +69,7 @@ table("profiles", [
     "bsd without parts",
     profile("bsd: {}"),
     '5:8 bsd of profile "p" has no loader / name the asset that it gets by TFTP: loader: ASSET',
-    '5:8 bsd of profile "p" has no root / say what it finds over NFS: root: { NAME: ASSET } or root: DIRECTORY',
+    '5:8 bsd of profile "p" has no root / say what it finds over NFS: root: { NAME: ASSET }, root: DIRECTORY or rootImage: ASSET',
   ],
   [
     "linux without a kernel, root or files",
@@ -93,6 +93,16 @@ table("profiles", [
     profile("bsd: { loader: a, root: x, rootSquash: all, privilegedPorts: 1024 }"),
     '5:47 the text "all" is neither true nor false / write true or false, without quotes',
     "5:69 the number 1024 is neither true nor false / write true or false, without quotes",
+  ],
+  [
+    "a root that is an image as well",
+    profile("bsd: { loader: a, root: x, rootImage: a }"),
+    '5:35 a root is either names of assets or a directory ("root"), or an image ("rootImage") / remove one of the two',
+  ],
+  [
+    "a root out of an image that is no asset",
+    profile("linux: { rootImage: b, rootPath: /x }"),
+    '5:28 unknown asset "b" in linux of profile "p" / did you mean "a"?',
   ],
   [
     "a relative rootPath",

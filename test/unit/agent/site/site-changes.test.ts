@@ -182,6 +182,7 @@ const CHANGES: readonly (readonly [string, string, string, string])[] = [
   ["ttyS0 quiet", "ttyS1 quiet", "profile debian", "cmdline: console=ttyS0 quiet → console=ttyS1"],
   ["/srv/debian", "/srv/other", "profile debian", "linux.root: directory /srv/debian →"],
   ["/srv/debian", "tree", "profile debian", "→ directory tree"],
+  ["root: /srv/debian", "rootImage: image", "profile debian", "linux.rootImage added: image"],
   ["minipc.liquid", "other.liquid", "profile debian", "template minipc.liquid → template other"],
   [
     "extra: newest }\n    boot: extra",
