@@ -15,7 +15,7 @@ import { assetsOf, rootAssets } from "./needs.ts";
 import { decideOffer, fileUrl, IPXE_SCRIPT } from "./offer.ts";
 import type { Plans } from "./plans.ts";
 import { type Renderer, templateContext } from "./render.ts";
-import { TreeTable } from "./tree-table.ts";
+import { type MachineLayers, TreeTable } from "./tree-table.ts";
 import { ruleFor, type UnknownEvidence } from "./unknown-rules.ts";
 
 /** Sun PROMs load whole words. */
@@ -30,6 +30,10 @@ export interface PlannerInput {
   readonly renderer: Renderer;
   /** What files of directories were when they were first read; absent: that is forgotten with the plans. */
   readonly firstReads?: FirstReads;
+  /** What machines change of their roots; absent: they are read-only. */
+  readonly overlays?: MachineLayers;
+  /** Told that a machine, which the site does not name, gets its root read-only although others may write to it. */
+  readonly readOnlyGuest?: (machine: Machine, profile: Profile) => void;
   /** When the site file last changed, ms since 1970: the date of generated texts. */
   readonly siteMtimeMs: number;
   /** The one before a change of the site: trees of roots that are as they were are taken over, with all that was given out of them. */
@@ -144,7 +148,7 @@ async function makePlan(
     addAssets(files, machine, profile, input);
     await addScript(files, machine, profile, input);
   }
-  const exported = profile && (await exportOf(profile, input, trees));
+  const exported = profile && (await exportOf(machine, profile, input, trees));
   const needs = assetsOf(machine).map((spec) => input.assets.slot(spec));
   return {
     machine,
@@ -249,6 +253,7 @@ function rootOf(profile: Profile | undefined): Root | undefined {
 }
 
 async function exportOf(
+  machine: Machine,
   profile: Profile,
   input: PlannerInput,
   trees: TreeTable,
@@ -258,7 +263,16 @@ async function exportOf(
   const rules = profile.bsd?.rules ?? profile.linux?.rules;
   if (!root || path === undefined || !rules) return undefined;
   try {
-    return { path, tree: await trees.open(root, profile.name, input), rules };
+    const lower = await trees.open(root, profile.name, input);
+    const quota = profile.bsd?.overlay ?? profile.linux?.overlay;
+    if (quota === undefined) return { path, tree: lower, rules };
+    if (!input.site.machineByMac.has(machine.mac)) {
+      // Anybody may say that he has another card: each would get a layer.
+      input.readOnlyGuest?.(machine, profile);
+      return { path, tree: lower, rules };
+    }
+    const owner = { machine: machine.name, profile: profile.name };
+    return { path, tree: trees.above(lower, owner, quota, input), rules };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     input.problem(error);

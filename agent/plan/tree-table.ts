@@ -3,6 +3,7 @@ import { AssetTree } from "../assets/trees/asset-tree.ts";
 import { DirectoryTree } from "../assets/trees/directory-tree.ts";
 import type { FirstReads } from "../assets/trees/first-reads.ts";
 import { ImageTree } from "../assets/trees/image/image-tree.ts";
+import type { LayerOwner } from "../assets/trees/overlay/overlays.ts";
 import type { Tree } from "../assets/trees/tree.ts";
 import type { AgentError } from "../errors.ts";
 import type { Root } from "../site/site.ts";
@@ -14,6 +15,21 @@ export interface TreeParts {
   readonly firstReads?: FirstReads;
   /** Told why an image cannot be served. */
   readonly problem?: (error: AgentError) => void;
+  /** What machines change of their roots; absent: nothing. */
+  readonly overlays?: MachineLayers;
+}
+
+/** Gives machines layers of their own above a tree. */
+export interface MachineLayers {
+  /** `quota`: octets. Throws E_STATE. */
+  tree(owner: LayerOwner, quota: number, lower: Tree, chunks: Assets["chunks"]): Tree;
+}
+
+/** Somebody's layer above a tree. */
+interface Above {
+  readonly tree: Tree;
+  readonly lower: Tree;
+  readonly quota: number;
 }
 
 /** The place of a root's image among its files: no file has this name. */
@@ -25,9 +41,10 @@ interface Known {
   readonly stands: (files: ReadonlyMap<string, Slot>) => boolean | Promise<boolean>;
 }
 
-/** The NFS roots of a site, one tree a root however many machines share it. */
+/** The NFS roots of a site, one tree a root however many machines share it; and what machines have above it. */
 export class TreeTable {
   private readonly trees = new Map<string, Known>();
+  private readonly overlays = new Map<string, Above>();
   private before: TreeTable | undefined;
 
   /** `before`: of the site before this one. A root that has not changed keeps its tree, so that no handle of it goes stale. */
@@ -47,6 +64,20 @@ export class TreeTable {
     const old = this.before?.trees.get(key);
     const known = old && (await old.stands(slots)) ? old : await make(root, profile, slots, parts);
     this.trees.set(key, known);
+    return known.tree;
+  }
+
+  /** A machine's own tree above one of a root. Throws E_STATE. */
+  above(lower: Tree, owner: LayerOwner, quota: number, parts: TreeParts): Tree {
+    const { overlays, assets } = parts;
+    if (!overlays) return lower;
+    const key = `${owner.machine}/${owner.profile}`;
+    const old = this.overlays.get(key) ?? this.before?.overlays.get(key);
+    const known =
+      old?.lower === lower && old.quota === quota
+        ? old
+        : { tree: overlays.tree(owner, quota, lower, assets.chunks), lower, quota };
+    this.overlays.set(key, known);
     return known.tree;
   }
 

@@ -7,6 +7,7 @@ import { LeaseStore } from "../addresses/lease-store.ts";
 import { isPlausible } from "../assets/fetch/status.ts";
 import { type OpenAssets, openAssets } from "../assets/open-assets.ts";
 import { FirstReads } from "../assets/trees/first-reads.ts";
+import { LazyOverlays } from "../assets/trees/overlay/lazy-overlays.ts";
 import { assetControl } from "../control/asset-control.ts";
 import { AgentError } from "../errors.ts";
 import type { Health } from "../health.ts";
@@ -71,6 +72,7 @@ export class Serving {
   private readonly o: ServingInput;
   private readonly needs: Needs;
   private readonly firstReads: FirstReads;
+  private readonly overlays: LazyOverlays;
   private readonly unfollow: () => void;
   private readonly retiring = new Set<RackNetwork>();
   private assets: OpenAssets | undefined;
@@ -95,6 +97,9 @@ export class Serving {
       if (protocol === "assets" && outcome !== "progress") this.judgeAssetsSoon();
     });
     this.firstReads = new FirstReads(database);
+    this.overlays = new LazyOverlays(input.stateDir, (error) =>
+      input.log.warn(`what is left of dropped overlays stays: ${error.message}`),
+    );
   }
 
   /** What is served now; undefined while the agent is unconfigured. */
@@ -139,6 +144,7 @@ export class Serving {
     this.unfollow();
     await this.alone(() => this.close());
     await this.firstReads.close();
+    await this.overlays.close();
   }
 
   /** Why the rack's interface cannot be used just now. */
@@ -178,6 +184,16 @@ export class Serving {
         assets: draft,
         renderer: new Renderer(),
         firstReads: this.firstReads,
+        overlays: this.overlays,
+        readOnlyGuest: ({ name, mac }, profile) =>
+          o.journal.note({
+            protocol: "nfs",
+            event: `root of ${profile.name}`,
+            decision: "read-only: an overlay is for machines that the site names",
+            outcome: "noted",
+            machine: name,
+            mac,
+          }),
         before,
         siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
         problem: (error) => o.log.warn(`${error.message}. ${error.cure}`),

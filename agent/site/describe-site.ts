@@ -240,6 +240,7 @@ function addBsd(f: Facts, b: BsdBoot, profile: string): void {
   f.add("bsd.loader", b.loader.name);
   addRoot(f, "bsd", b.root, b.rootPath, profile);
   addRules(f, "bsd", b.rules);
+  f.add("bsd.overlay", mebibytes(b.overlay));
   for (const [key, p] of b.bootparams) {
     const server = p.server === undefined ? "" : `${p.server}:`;
     f.add(`bsd.bootparams.${key}`, `${server}${p.path}`);
@@ -252,6 +253,7 @@ function addLinux(f: Facts, l: LinuxBoot, profile: string): void {
   f.add("linux.cmdline", l.cmdline);
   if (l.root) addRoot(f, "linux", l.root, l.rootPath, profile);
   if (l.rules) addRules(f, "linux", l.rules);
+  f.add("linux.overlay", mebibytes(l.overlay));
 }
 
 function addRoot(
@@ -270,6 +272,10 @@ function addRoot(
 function addRules(f: Facts, at: string, rules: ExportRules): void {
   f.add(`${at}.rootSquash`, rules.rootSquash);
   f.add(`${at}.privilegedPorts`, rules.privilegedPorts);
+}
+
+function mebibytes(octets: number | undefined): string | undefined {
+  return octets === undefined ? undefined : `${octets / 2 ** 20} MiB`;
 }
 
 function addAsset(f: Facts, a: AssetSpec): void {

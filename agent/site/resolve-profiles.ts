@@ -101,7 +101,14 @@ function resolveBsd(
   const root = rootOf(raw, at, context);
   if (!loader || !root) return undefined;
   const rootPath = raw.rootPath ?? `/${name}`;
-  return Object.freeze({ loader, root, rootPath, rules: rulesOf(raw), bootparams });
+  return Object.freeze({
+    loader,
+    root,
+    rootPath,
+    rules: rulesOf(raw),
+    ...overlayOf(raw),
+    bootparams,
+  });
 }
 
 function resolveLinux(
@@ -127,6 +134,7 @@ function resolveLinux(
     ["rootPath", "root"],
     ["rootSquash", "root"],
     ["privilegedPorts", "root"],
+    ["overlay", "root"],
   ];
   for (const [key, needs] of misplaced) {
     if (raw[key] === undefined || raw[needs] !== undefined) continue;
@@ -144,12 +152,18 @@ function resolveLinux(
     initrd: initrd.filter((asset) => asset !== undefined),
     ...(kernel ? { kernel } : {}),
     ...(raw.cmdline === undefined ? {} : { cmdline: oneLine(raw.cmdline) }),
-    ...(root ? { root, rootPath: raw.rootPath ?? `/${name}`, rules: rulesOf(raw) } : {}),
+    ...(root
+      ? { root, rootPath: raw.rootPath ?? `/${name}`, rules: rulesOf(raw), ...overlayOf(raw) }
+      : {}),
   });
 }
 
 function rulesOf({ rootSquash = false, privilegedPorts = false }: RawBsd | RawLinux): ExportRules {
   return Object.freeze({ rootSquash, privilegedPorts });
+}
+
+function overlayOf({ overlay }: { readonly overlay?: number }): { readonly overlay?: number } {
+  return overlay === undefined ? {} : { overlay };
 }
 
 /** Folded YAML text ends in a newline, and a command line has none. */

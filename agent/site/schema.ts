@@ -3,7 +3,7 @@ import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { MacText } from "../../protocols/wire/mac-address.ts";
 import { FAMILIES, type Family } from "./families.ts";
 import * as leaf from "./leaves.ts";
-import { SWITCH } from "./leaves-units.ts";
+import { SIZE, SWITCH } from "./leaves-units.ts";
 import { ASSET, CACHE, type RawAsset, type RawCache } from "./schema-assets.ts";
 import { MANAGEMENT, type RawManagement } from "./schema-management.ts";
 import { MENU, type RawMenu } from "./schema-menu.ts";
@@ -42,6 +42,8 @@ export interface RawBsd {
   readonly rootPath?: string;
   readonly rootSquash?: boolean;
   readonly privilegedPorts?: boolean;
+  /** Octets. */
+  readonly overlay?: number;
   readonly bootparams?: Readonly<Record<string, string>>;
 }
 
@@ -54,6 +56,8 @@ export interface RawLinux {
   readonly rootPath?: string;
   readonly rootSquash?: boolean;
   readonly privilegedPorts?: boolean;
+  /** Octets. */
+  readonly overlay?: number;
 }
 
 export interface RawProfile {
@@ -86,6 +90,7 @@ const BSD = table({
   rootPath: opt(leaf.ABS_PATH),
   rootSquash: opt(SWITCH),
   privilegedPorts: opt(SWITCH),
+  overlay: opt(SIZE),
   bootparams: opt(mapOf(leaf.BOOT_KEY, leaf.TEXT)),
 });
 
@@ -98,6 +103,7 @@ const LINUX = table({
   rootPath: opt(leaf.ABS_PATH),
   rootSquash: opt(SWITCH),
   privilegedPorts: opt(SWITCH),
+  overlay: opt(SIZE),
 });
 
 const TEMPLATE = table(

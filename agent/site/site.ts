@@ -257,6 +257,8 @@ export interface BsdBoot {
   /** Absolute path under which the root is mounted; `/<profile>` unless the site says otherwise. */
   readonly rootPath: string;
   readonly rules: ExportRules;
+  /** Octets that each machine may change of its root; absent: it is read-only. */
+  readonly overlay?: number;
   /** BOOTPARAMS key to answer; `root` is here only where the site overrides what follows from `root`. */
   readonly bootparams: ReadonlyMap<string, BootParameter>;
 }
@@ -273,6 +275,8 @@ export interface LinuxBoot {
   readonly rootPath?: string;
   /** Present exactly when `root` is. */
   readonly rules?: ExportRules;
+  /** Octets that each machine may change of its root; absent: it is read-only. */
+  readonly overlay?: number;
 }
 
 /** A line of a boot menu. */
