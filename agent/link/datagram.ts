@@ -47,8 +47,8 @@ export interface PortOptions {
    * leaves by another port.
    */
   readonly broadcast?: boolean | "shared";
-  /** Datagrams from our own address as well: no other host can be their sender, since Linux drops those as martians. */
-  readonly own?: boolean;
+  /** At 127.0.0.1 instead, and from there: no other host can be the sender, since Linux drops such packets as martians. */
+  readonly loopback?: boolean;
   /** Name under which systemd may have opened it for us. */
   readonly name?: string;
 }

@@ -2,6 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import {
   formatIpv4,
   IPV4_BROADCAST,
+  IPV4_LOOPBACK,
   type Ipv4,
   parseIpv4,
 } from "../../protocols/wire/ipv4-address.ts";
@@ -36,7 +37,7 @@ const TRANSFER_TRIES = 50;
 interface Shared {
   readonly rx: Octets;
   readonly pool: TxPool;
-  readonly guard: PeerGuard;
+  readonly guard: Pick<PeerGuard, "admits" | "dropped">;
 }
 
 interface BindOptions {
@@ -69,7 +70,8 @@ export class KernelUdpPorts implements UdpPorts {
   }
 
   async open(port: number, options: PortOptions = {}): Promise<UdpPort> {
-    const { name, broadcast, own } = options;
+    const { name, broadcast, loopback } = options;
+    if (loopback) return this.openLoopback(port);
     const shared = broadcast === "shared";
     const sockets = [
       shared ? await this.bindTransfer() : await this.bind(this.address, port, { name }),
@@ -85,7 +87,13 @@ export class KernelUdpPorts implements UdpPorts {
       for (const socket of sockets) socket.close();
       throw error;
     }
-    return new KernelUdpPort(sockets, port, this.shared, own ? this.address : undefined);
+    return new KernelUdpPort(sockets, port, this.shared);
+  }
+
+  private async openLoopback(port: number): Promise<UdpPort> {
+    const guard = { admits: (peer: Ipv4) => peer === IPV4_LOOPBACK, dropped: () => {} };
+    const socket = await this.bind(IPV4_LOOPBACK, port);
+    return new KernelUdpPort([socket], port, { ...this.shared, guard });
   }
 
   async openTransfer(): Promise<UdpPort> {
@@ -168,22 +176,19 @@ class KernelUdpPort implements UdpPort {
   private readonly sockets: readonly Socket[];
   private readonly sender: Socket;
   private readonly shared: Shared;
-  /** Our own address, when it may be a sender. */
-  private readonly own: Ipv4 | undefined;
   private handler: (d: Datagram) => void = () => {};
   /** The sender of the last datagram, as text and as a number: one peer sends many in a row. */
   private lastFrom = "";
   private lastSrc: Ipv4 = 0;
   private readonly current: { -readonly [K in keyof Datagram]: Datagram[K] };
 
-  constructor(sockets: readonly Socket[], port: number, shared: Shared, own?: Ipv4) {
+  constructor(sockets: readonly Socket[], port: number, shared: Shared) {
     const [sender] = sockets;
     if (!sender) throw new Error("a port needs a socket");
     this.sender = sender;
     this.sockets = sockets;
     this.port = port;
     this.shared = shared;
-    this.own = own;
     this.current = { octets: shared.rx, at: 0, len: 0, src: 0, srcPort: 0, broadcast: false };
     for (const [i, socket] of sockets.entries()) {
       socket.on("message", (msg, from) => this.receive(msg, from, i > 0));
@@ -237,7 +242,7 @@ class KernelUdpPort implements UdpPort {
     }
     const src = this.lastSrc;
     if (msg.length > rx.u8.length) return;
-    if (!guard.admits(src) && src !== this.own) {
+    if (!guard.admits(src)) {
       guard.dropped(src, `UDP port ${this.port}`);
       return;
     }

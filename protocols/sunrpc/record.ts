@@ -28,6 +28,8 @@ export class RecordReader {
   private missing = 0;
   private status: Status = Status.Ok;
   private takenLen = 0;
+  /** A fragment of the record is complete, and it was not the last. */
+  private goesOn = false;
 
   constructor(maxRecord: number) {
     this.maxRecord = maxRecord;
@@ -39,7 +41,7 @@ export class RecordReader {
   }
   /** Whether a record has begun and is not complete. */
   get isInside(): boolean {
-    return this.markLen > 0 || this.recordLen > 0;
+    return this.markLen > 0 || this.recordLen > 0 || this.goesOn;
   }
 
   /** Forgets everything: for a new connection. */
@@ -48,6 +50,7 @@ export class RecordReader {
     this.mark = 0;
     this.markLen = 0;
     this.missing = 0;
+    this.goesOn = false;
     this.status = Status.Ok;
   }
 
@@ -68,8 +71,8 @@ export class RecordReader {
   feed(o: Octets, at: number, len: number, onRecord: RecordHandler): Status {
     const end = at + len;
     let p = at;
-    let goesOn = true;
-    while (p < end && goesOn && this.status === Status.Ok) {
+    let wanted = true;
+    while (p < end && wanted && this.status === Status.Ok) {
       if (this.markLen < RECORD_MARK_LEN) {
         this.mark = ((this.mark << 8) | o.dv.getUint8(p)) >>> 0;
         this.markLen += 1;
@@ -77,18 +80,19 @@ export class RecordReader {
         if (this.markLen < RECORD_MARK_LEN) continue;
         this.missing = this.mark % LAST_FRAGMENT;
         if (this.missing > this.maxRecord - this.recordLen) this.status = Status.BadLength;
-        else if (this.missing === 0) goesOn = this.endFragment(onRecord);
+        else if (this.missing === 0) wanted = this.endFragment(onRecord);
         else if (this.isLast && this.recordLen === 0 && this.missing <= end - p) {
           const whole = this.missing;
           this.markLen = 0;
-          goesOn = onRecord(o, p, whole) !== false;
+          this.goesOn = false;
+          wanted = onRecord(o, p, whole) !== false;
           p += whole;
         }
       } else {
         const n = Math.min(this.missing, end - p);
         this.gather(o, p, n);
         p += n;
-        if (this.missing === 0) goesOn = this.endFragment(onRecord);
+        if (this.missing === 0) wanted = this.endFragment(onRecord);
       }
     }
     this.takenLen = p - at;
@@ -121,7 +125,8 @@ export class RecordReader {
   /** False: no further record is wanted. */
   private endFragment(onRecord: RecordHandler): boolean {
     this.markLen = 0;
-    if (!this.isLast) return true;
+    this.goesOn = !this.isLast;
+    if (this.goesOn) return true;
     const len = this.recordLen;
     this.recordLen = 0;
     return onRecord(this.record, 0, len) !== false;

@@ -9,6 +9,8 @@ export type Ipv4 = number;
 export const IPV4_ANY: Ipv4 = 0;
 /** 255.255.255.255 */
 export const IPV4_BROADCAST: Ipv4 = -1;
+/** 127.0.0.1 */
+export const IPV4_LOOPBACK: Ipv4 = 0x7f00_0001;
 
 /** Dotted text. */
 export function formatIpv4(a: Ipv4): string {

@@ -29,6 +29,13 @@ export class FakeSocket extends Duplex {
     waiting?.();
   }
 
+  /** The other end takes one piece and goes on holding back. */
+  takeOne(): void {
+    const { waiting } = this;
+    this.waiting = undefined;
+    waiting?.();
+  }
+
   get text(): string {
     return this.received.toString("latin1");
   }

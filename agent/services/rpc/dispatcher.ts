@@ -8,7 +8,7 @@ import {
   emitProgMismatch,
   emitRpcMismatch,
 } from "../../../protocols/sunrpc/reply.ts";
-import { formatIpv4, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
+import { formatIpv4, IPV4_LOOPBACK, type Ipv4 } from "../../../protocols/wire/ipv4-address.ts";
 import type { Octets } from "../../../protocols/wire/octets.ts";
 import { Status, statusName } from "../../../protocols/wire/status.ts";
 import { heldBack, type ServiceContext, signOfLife, UNKNOWN_MACHINE, whoIs } from "../context.ts";
@@ -82,7 +82,7 @@ export class RpcDispatcher {
       context.counters.add("rpc", statusName(status));
       return undefined;
     }
-    const forwarded = arrival.src === context.planner.site.network.address;
+    const forwarded = arrival.src === IPV4_LOOPBACK;
     const known = forwarded ? this.subjectOf(o, status) : context.planner.byIp(arrival.src);
     const from = forwarded ? { ...arrival, broadcast: true } : arrival;
     if (!known) {
@@ -149,7 +149,7 @@ export class RpcDispatcher {
     return work && this.track(from, callKey(from, xid, proc), work);
   }
 
-  /** rpcbind calls on behalf of a broadcast, from our own address: there is no caller, but whom it asks about. */
+  /** rpcbind calls on behalf of a broadcast, by the loopback: there is no caller, but whom it asks about. */
   private subjectOf(o: Octets, status: Status): RpcPeer["plan"] | undefined {
     const { view } = this;
     if (status !== Status.Ok) return undefined;

@@ -1,6 +1,5 @@
 import type { PmapMapping } from "../../../protocols/sunrpc/portmap.ts";
 import { AgentError } from "../../errors.ts";
-import type { UdpPort } from "../../link/datagram.ts";
 import type { ServiceContext } from "../context.ts";
 import { Registration, type RegistrationState } from "./registration.ts";
 import { type AskPortMapper, RpcbindClient } from "./rpcbind-client.ts";
@@ -18,12 +17,20 @@ export interface RpcbindSupport {
   readonly health: (...reasons: readonly string[]) => void;
 }
 
+/** An open port. */
+export interface Closable {
+  close(): void;
+}
+
 /** How port 111 is had; each rejects with E_PORT_IN_USE when it cannot be. */
 export interface PortMapperPorts {
-  /** Ours alone, over UDP and TCP. What was opened by halves is closed when it rejects. */
-  openAlone(): Promise<{ close(): void }>;
+  /** Our own address, and broadcasts. */
+  openUdp(): Promise<Closable>;
+  openTcp(): Promise<Closable>;
   /** What is broadcast to it, beside another program. */
-  openBroadcasts(): Promise<UdpPort>;
+  openBroadcasts(): Promise<Closable>;
+  /** What rpcbind passes on for broadcasts, by the loopback. */
+  openForwarded(): Promise<Closable>;
 }
 
 /**
@@ -37,10 +44,12 @@ export class PortMapper {
   private readonly mappings: readonly PmapMapping[];
   private readonly support: RpcbindSupport | undefined;
   private readonly client: RpcbindClient | undefined;
-  private alone: { close(): void } | undefined;
-  private broadcasts: UdpPort | undefined;
+  /** Ours, though TCP is rpcbind's: systemd, or an rpcbind with -h, may have left it to us. */
+  private udp: Closable | undefined;
+  private tcp: Closable | undefined;
+  private broadcasts: Closable | undefined;
+  private forwarded: Closable | undefined;
   private registration: Registration | undefined;
-  private forwards = false;
   private stopped = false;
 
   /** `mappings`: of all programs but the port mapper. Without `support` port 111 has to be ours. */
@@ -59,30 +68,54 @@ export class PortMapper {
 
   /** Rejects with E_PORT_IN_USE when port 111 belongs to something that is no port mapper. */
   async start(): Promise<void> {
-    try {
-      this.alone = await this.ports.openAlone();
-    } catch (error) {
-      if (!isInUse(error) || !this.client) throw error;
-      if (!(await this.client.dump())) {
-        const message = `${error.message}, and what has it answers no port mapper's call`;
-        throw new AgentError("E_PORT_IN_USE", message, { cure: CURE, cause: error });
-      }
-      await this.goBeside(this.client);
+    const busy = await this.openOwn();
+    if (!busy) return;
+    if (!this.client) throw busy;
+    if (!(await this.client.dump())) {
+      const message = `${busy.message}, and what has it answers no port mapper's call`;
+      throw new AgentError("E_PORT_IN_USE", message, { cure: CURE, cause: busy });
     }
+    await this.goBeside(this.client);
   }
 
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
-    this.alone?.close();
-    this.broadcasts?.close();
+    this.closeAll();
     await this.registration?.stop();
     this.support?.health();
   }
 
+  private get hearsBroadcasts(): boolean {
+    return this.udp !== undefined || this.broadcasts !== undefined;
+  }
+
+  private closeAll(): void {
+    for (const port of [this.udp, this.tcp, this.broadcasts, this.forwarded]) port?.close();
+    this.udp = this.tcp = this.broadcasts = this.forwarded = undefined;
+  }
+
+  /** Opens what can be had of port 111 at our address; why it is not all, or undefined: it is. */
+  private async openOwn(): Promise<AgentError | undefined> {
+    const { ports } = this;
+    try {
+      this.udp ??= await ports.openUdp();
+      this.tcp = await ports.openTcp();
+    } catch (error) {
+      if (isInUse(error)) return error;
+      throw error;
+    } finally {
+      // `stop` has closed what there was at its time.
+      if (this.stopped) this.closeAll();
+    }
+    return undefined;
+  }
+
   private async goBeside(client: RpcbindClient): Promise<void> {
-    await this.share();
-    this.forwards = await client.forwards();
+    if (!this.udp) await this.share();
+    if (!this.hearsBroadcasts && (await client.forwards())) {
+      this.forwarded = await this.ports.openForwarded();
+    }
     const { mappings } = this;
     this.registration = new Registration({
       client,
@@ -97,31 +130,24 @@ export class PortMapper {
   /** Hears broadcasts, if rpcbind's socket lets others beside it, as those of systemd do. */
   private async share(): Promise<void> {
     try {
-      const port = await this.ports.openBroadcasts();
-      // `stop` has closed what there was at its time.
-      if (this.stopped) port.close();
-      else this.broadcasts = port;
+      this.broadcasts = await this.ports.openBroadcasts();
     } catch (error) {
       if (!isInUse(error)) throw error;
     }
+    if (this.stopped) this.closeAll();
   }
 
   /** rpcbind stays away: port 111 becomes ours, unless systemd keeps it for rpcbind's return. */
   private async takeOver(): Promise<void> {
     this.broadcasts?.close();
     this.broadcasts = undefined;
-    try {
-      const alone = await this.ports.openAlone();
-      if (this.stopped) {
-        alone.close();
-        return;
-      }
-      this.alone = alone;
-    } catch (error) {
-      if (!(error instanceof AgentError)) throw error;
-      await this.share();
+    if (await this.openOwn()) {
+      if (!this.udp) await this.share();
       return;
     }
+    if (this.stopped) return;
+    this.forwarded?.close();
+    this.forwarded = undefined;
     // Nobody is there to whom it could be said that we are gone.
     void this.registration?.stop();
     this.registration = undefined;
@@ -130,9 +156,9 @@ export class PortMapper {
   }
 
   private tell({ answers, taken }: RegistrationState): void {
-    if (this.stopped || this.alone) return;
+    if (this.stopped || this.tcp) return;
     const reasons: string[] = [];
-    const callit = this.broadcasts !== undefined || this.forwards;
+    const callit = this.hearsBroadcasts || this.forwarded !== undefined;
     if (!answers) reasons.push("port 111 is rpcbind's, and it does not answer any more");
     if (taken.length > 0) {
       const whose = taken.map(({ prog, vers, prot, port }) => {
@@ -151,7 +177,9 @@ export class PortMapper {
     this.support?.health(...reasons);
     if (!answers) this.note("rpcbind does not answer", "failed");
     else {
-      const how = this.broadcasts ? "broadcasts are answered by us" : "broadcasts come by rpcbind";
+      const how = this.hearsBroadcasts
+        ? "broadcasts are answered by us"
+        : "broadcasts come by rpcbind";
       const rest = callit ? how : `broadcasts get no answer: ${CALLIT_CURE}`;
       this.note(`registered with rpcbind, which has the port; ${rest}`);
       for (const reason of taken.length > 0 ? reasons.slice(0, 1) : []) this.note(reason, "failed");

@@ -1,12 +1,12 @@
-import type { Server, Socket } from "node:net";
-import type { UdpPort, UdpPorts } from "../../link/datagram.ts";
+import type { Socket } from "node:net";
+import type { PortOptions, UdpPorts } from "../../link/datagram.ts";
 import type { TcpPorts } from "../../link/tcp-listener.ts";
 import type { ServiceContext } from "../context.ts";
 import { NfsProgram } from "../nfs/program.ts";
 import { BootparamsProgram } from "./bootparams.ts";
 import { RpcDispatcher } from "./dispatcher.ts";
 import { type CardOf, MountProgram } from "./mount.ts";
-import { PortMapper, type RpcbindSupport } from "./port-mapper.ts";
+import { type Closable, PortMapper, type RpcbindSupport } from "./port-mapper.ts";
 import { PortmapProgram } from "./portmap.ts";
 import type { RpcProgram } from "./program.ts";
 import { serveRpcByTcp } from "./tcp-transport.ts";
@@ -23,17 +23,14 @@ export interface RpcHost {
   readonly rpcbind?: RpcbindSupport;
 }
 
-/** All RPC programs of the agent, each on UDP and TCP; the first is the port mapper. */
+/** All RPC programs of the agent, each on UDP and TCP. */
 export function rpcPrograms(
   context: ServiceContext,
   { cardOf }: RpcHost = {},
-): readonly [PortmapProgram, ...RpcProgram[]] {
-  const programs = [
-    new BootparamsProgram(context, BOOTPARAMS_PORT),
-    new MountProgram(context, MOUNT_PORT, cardOf),
-    new NfsProgram(context),
-  ];
-  return [new PortmapProgram(context, programs), ...programs];
+): readonly [PortmapProgram, BootparamsProgram, ...RpcProgram[]] {
+  const bootparams = new BootparamsProgram(context, BOOTPARAMS_PORT);
+  const others = [new MountProgram(context, MOUNT_PORT, cardOf), new NfsProgram(context)];
+  return [new PortmapProgram(context, [bootparams, ...others]), bootparams, ...others];
 }
 
 /** Opens the ports of the RPC programs. */
@@ -42,7 +39,8 @@ export class RpcService {
   private readonly udp: UdpPorts;
   private readonly tcp: TcpPorts;
   private readonly host: RpcHost;
-  private readonly opened: { close(): void }[] = [];
+  private readonly opened: Closable[] = [];
+  private readonly dispatchers = new Map<RpcProgram, RpcDispatcher>();
   private mapper: PortMapper | undefined;
 
   constructor(context: ServiceContext, udp: UdpPorts, tcp: TcpPorts, host: RpcHost = {}) {
@@ -54,15 +52,20 @@ export class RpcService {
 
   async start(): Promise<void> {
     const { context, host } = this;
-    const [portmap, ...programs] = rpcPrograms(context, host);
-    for (const program of programs) this.opened.push(await this.open(program));
-    const { mappings } = portmap;
-    const others = mappings.filter(({ prog }) => prog !== portmap.prog);
+    const [portmap, bootparams, ...others] = rpcPrograms(context, host);
+    for (const program of [bootparams, ...others]) {
+      this.opened.push(await this.openUdp(program));
+      this.opened.push(await this.openTcp(program));
+    }
+    const mappings = portmap.mappings.filter(({ prog }) => prog !== portmap.prog);
     const ports = {
-      openAlone: () => this.open(portmap),
-      openBroadcasts: () => this.openBroadcasts(portmap),
+      // Only the port mapper is spoken to by broadcast.
+      openUdp: () => this.openUdp(portmap, { broadcast: true }),
+      openTcp: () => this.openTcp(portmap),
+      openBroadcasts: () => this.openUdp(portmap, { broadcast: "shared" }),
+      openForwarded: () => this.openUdp(bootparams, { loopback: true }),
     };
-    this.mapper = new PortMapper(context, ports, others, host.rpcbind);
+    this.mapper = new PortMapper(context, ports, mappings, host.rpcbind);
     await this.mapper.start();
   }
 
@@ -71,39 +74,33 @@ export class RpcService {
     await this.mapper?.stop();
   }
 
-  private async open(program: RpcProgram): Promise<{ close(): void }> {
-    const { name, port, indirect } = program;
-    const dispatcher = new RpcDispatcher(this.context, [program]);
-    // Only the port mapper is spoken to by broadcast; what it calls for others, rpcbind calls from our own address.
-    const options = { name, broadcast: name === "portmap", own: indirect };
-    const udp = await this.udp.open(port, options);
-    let server: Server;
-    try {
-      server = await this.tcp.open(port, `${name}-tcp`);
-    } catch (error) {
-      udp.close();
-      throw error;
-    }
+  /** One for all ways to a program. */
+  private dispatcherOf(program: RpcProgram): RpcDispatcher {
+    const made = this.dispatchers.get(program) ?? new RpcDispatcher(this.context, [program]);
+    this.dispatchers.set(program, made);
+    return made;
+  }
+
+  private async openUdp(program: RpcProgram, how: PortOptions = {}): Promise<Closable> {
+    const udp = await this.udp.open(program.port, { name: program.name, ...how });
+    serveRpcByUdp(udp, this.dispatcherOf(program));
+    return udp;
+  }
+
+  private async openTcp(program: RpcProgram): Promise<Closable> {
+    const { name, port } = program;
+    const server = await this.tcp.open(port, `${name}-tcp`);
     const connections = new Set<Socket>();
     server.on("connection", (socket) => {
       connections.add(socket);
       socket.on("close", () => connections.delete(socket));
     });
-    serveRpcByUdp(udp, dispatcher);
-    serveRpcByTcp(server, dispatcher, this.context);
+    serveRpcByTcp(server, this.dispatcherOf(program), this.context);
     return {
       close() {
-        udp.close();
         server.close();
         for (const socket of connections) socket.destroy();
       },
     };
-  }
-
-  private async openBroadcasts(portmap: RpcProgram): Promise<UdpPort> {
-    const { name, port } = portmap;
-    const udp = await this.udp.open(port, { name, broadcast: "shared" });
-    serveRpcByUdp(udp, new RpcDispatcher(this.context, [portmap]));
-    return udp;
   }
 }

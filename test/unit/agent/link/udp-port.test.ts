@@ -39,6 +39,33 @@ describe("KernelUdpPorts", () => {
     other.close();
   });
 
+  it.each([
+    ["hears", true],
+    ["cannot hear", false],
+  ])("%s broadcasts beside another program (which lets it: %s)", async (_, reuseAddr) => {
+    const number = await freePort();
+    const other = createSocket({ type: "udp4", reuseAddr });
+    await new Promise<void>((done) => other.bind({ address: "0.0.0.0", port: number }, done));
+    const opening = portsOf("127.255.255.255").open(number, { broadcast: "shared" });
+    if (reuseAddr) {
+      const port = await opening;
+      port.close();
+    } else {
+      await expect(opening).rejects.toMatchObject({ code: "E_PORT_IN_USE" });
+    }
+    other.close();
+  });
+
+  it("takes from the loopback what comes from it", async () => {
+    const port = await portsOf("127.255.255.255").open(await freePort(), { loopback: true });
+    const heard = new Promise<number>((done) => port.onDatagram((d) => done(d.src)));
+    const other = createSocket("udp4");
+    other.send("x", port.port, "127.0.0.1");
+    expect(await heard).toBe(LOOPBACK);
+    other.close();
+    port.close();
+  });
+
   it("says that a port is in use", async () => {
     const number = await freePort();
     const port = await portsOf("127.255.255.255").open(number);

@@ -46,6 +46,39 @@ describe("RecordReader", () => {
     expect(read(reader, stream, everyOctet)).toEqual({ records: want, status: Status.Ok });
   });
 
+  it("stops when no further record is wanted, and goes on behind what it has taken", () => {
+    const stream = hex("80000001 01 00000001 02 80000001 03 80000000 8000");
+    const reader = new RecordReader(8);
+    const lens: number[] = [];
+    let at = 0;
+    const taken: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      const rest = stream.u8.length - at;
+      expect(reader.feed(stream, at, rest, (_o, _at, len) => lens.push(len) < 0)).toBe(Status.Ok);
+      taken.push(reader.taken);
+      at += reader.taken;
+    }
+    expect(lens).toEqual([1, 2, 0]);
+    expect(taken).toEqual([5, 10, 4, 2]);
+  });
+
+  it.each([
+    ["", false],
+    ["80", true],
+    ["80000002", true],
+    ["80000002 01", true],
+    ["80000002 0102", false],
+    ["00000002 0102", true],
+    ["00000000", true],
+    ["00000000 80000001 01", false],
+    ["00000000 80000000", false],
+  ])("knows after %j whether a record has begun: %s", (text, inside) => {
+    const stream = hex(text);
+    const reader = new RecordReader(8);
+    reader.feed(stream, 0, stream.u8.length, () => {});
+    expect(reader.isInside).toBe(inside);
+  });
+
   it("hands out a whole record where it lies", () => {
     const stream = hex("80000004 01020304 80000002 0506");
     const seen: [Octets, number, number][] = [];

@@ -4,7 +4,6 @@ import { PortMapper } from "../../../../../agent/services/rpc/port-mapper.ts";
 import { LOOK_MS } from "../../../../../agent/services/rpc/registration.ts";
 import { settle } from "../../../../support/eventually.ts";
 import { FakeRpcbind } from "../../../../support/fake-rpcbind.ts";
-import { FakeUdpPort } from "../../../../support/fake-udp.ts";
 import { testRack } from "../../../../support/test-site.ts";
 
 const MOUNT_UDP = { prog: 100_005, vers: 1, prot: 17, port: 635 };
@@ -18,11 +17,13 @@ interface Host {
   taken: boolean;
   /** Whether who has it lets others hear broadcasts. */
   shares: boolean;
+  /** Whether UDP at our address can be had all the same. */
+  leavesUdp: boolean;
 }
 
 async function setUp(o: Partial<Host> = {}) {
   const { context, clock, journal } = await testRack();
-  const host: Host = { taken: true, shares: true, ...o };
+  const host: Host = { taken: true, shares: true, leavesUdp: false, ...o };
   const rpcbind = new FakeRpcbind();
   const health: string[][] = [];
   const open: string[] = [];
@@ -34,17 +35,24 @@ async function setUp(o: Partial<Host> = {}) {
     open.splice(open.indexOf(what), 1);
   };
   const ports = {
-    openAlone: async () => {
+    openUdp: async () => {
+      if (host.taken && !host.leavesUdp) throw inUse();
+      opened("udp");
+      return { close: () => closed("udp") };
+    },
+    openTcp: async () => {
       if (host.taken) throw inUse();
-      opened("alone");
-      return { close: () => closed("alone") };
+      opened("tcp");
+      return { close: () => closed("tcp") };
     },
     openBroadcasts: async () => {
       if (!host.shares) throw inUse();
       opened("broadcasts");
-      const port = new FakeUdpPort(111, true);
-      port.close = () => closed("broadcasts");
-      return port;
+      return { close: () => closed("broadcasts") };
+    },
+    openForwarded: async () => {
+      opened("forwarded");
+      return { close: () => closed("forwarded") };
     },
   };
   const support = {
@@ -67,7 +75,7 @@ describe("PortMapper", () => {
   it("has port 111 alone where it is free, and asks nobody", async () => {
     const { mapper, open, rpcbind, clock } = await setUp({ taken: false });
     await mapper.start();
-    expect([open, rpcbind.calls]).toEqual([["alone"], []]);
+    expect([open, rpcbind.calls]).toEqual([["udp", "tcp"], []]);
     await mapper.stop();
     expect([open, clock.pending]).toEqual([[], 0]);
   });
@@ -117,7 +125,7 @@ describe("PortMapper", () => {
     await look(2);
     expect(open).toEqual(["broadcasts"]);
     await look(2);
-    expect(open).toEqual(["alone"]);
+    expect(open).toEqual(["udp", "tcp"]);
     expect(health.at(-1)).toEqual([]);
     expect(decisions().at(-1)).toBe("rpcbind is gone: our own port mapper answers");
     await settle();
@@ -145,11 +153,14 @@ describe("PortMapper", () => {
   });
 
   it("has nothing to complain of where rpcbind passes broadcasts on", async () => {
-    const { mapper, health, rpcbind, decisions } = await setUp({ shares: false });
+    const { mapper, health, rpcbind, decisions, open } = await setUp({ shares: false });
     rpcbind.forwards = true;
     await mapper.start();
     expect(health.at(-1)).toEqual([]);
     expect(decisions().at(-1)).toContain("broadcasts come by rpcbind");
+    expect(open).toEqual(["forwarded"]);
+    await mapper.stop();
+    expect(open).toEqual([]);
   });
 
   it("leaves another server's entries alone, and says that machines are sent there", async () => {
@@ -162,6 +173,32 @@ describe("PortMapper", () => {
     await mapper.stop();
     // UNSET takes both protocols: MOUNT stays as it is rather than take theirs away.
     expect(rpcbind.mappings).toEqual([theirs, MOUNT_UDP]);
+  });
+
+  it("keeps UDP where systemd or rpcbind -h leaves it to us, and registers the rest", async () => {
+    const { mapper, rpcbind, open, look, host } = await setUp({ leavesUdp: true });
+    await mapper.start();
+    expect([open, rpcbind.mappings]).toEqual([["udp"], OURS]);
+    rpcbind.running = false;
+    await look(4);
+    expect(open).toEqual(["udp"]);
+    host.taken = false;
+    await look();
+    expect(open).toEqual(["udp", "tcp"]);
+    await mapper.stop();
+    expect(open).toEqual([]);
+  });
+
+  it("leaves nothing open when it is stopped while it waits", async () => {
+    const { mapper, rpcbind, open, look, host, clock } = await setUp();
+    await mapper.start();
+    rpcbind.running = false;
+    await look(2);
+    host.taken = false;
+    clock.advance(LOOK_MS);
+    await mapper.stop();
+    await settle();
+    expect([open, clock.pending]).toEqual([[], 0]);
   });
 
   it("refuses to start beside something that is no port mapper, with a cure", async () => {

@@ -13,8 +13,8 @@ import { testRack } from "../../../../support/test-site.ts";
 const PROG = 100_003;
 const CHUNK = new Uint8Array(8_192).fill(7);
 
-/** Procedure 1 answers with its number of calls, 2 with 8 KiB, 3 later. */
-function program(): RpcProgram & { calls: number } {
+/** Procedure 1 answers with its number of calls, 2 with 8 KiB, 3 later, 4 when the test says so. */
+function program(): RpcProgram & { calls: number; held: (() => void)[] } {
   return {
     name: "nfs",
     prog: PROG,
@@ -22,10 +22,14 @@ function program(): RpcProgram & { calls: number } {
     port: 2049,
     indirect: false,
     calls: 0,
+    held: [],
     handle(call, answer): void | Promise<void> {
       this.calls += 1;
       if (call.proc === 2) return answer.success(() => 0, [CHUNK]);
       if (call.proc === 3) return Promise.resolve().then(() => answer.success(() => 0));
+      if (call.proc === 4) {
+        return new Promise<void>((go) => this.held.push(go)).then(() => answer.success(() => 0));
+      }
       const { calls } = this;
       answer.success((o, at) => {
         o.dv.setUint32(at, calls);
@@ -41,9 +45,12 @@ async function setUp(from = "172.24.42.51") {
   const nfs = program();
   const server = new Server();
   serveRpcByTcp(server, new RpcDispatcher(rack.context, [nfs]), rack.context);
-  const socket = new FakeSocket(from);
-  server.emit("connection", socket);
-  return { ...rack, nfs, socket };
+  const connect = (address = from): FakeSocket => {
+    const socket = new FakeSocket(address);
+    server.emit("connection", socket);
+    return socket;
+  };
+  return { ...rack, nfs, connect, socket: connect() };
 }
 
 function record(payload: Uint8Array): Uint8Array {
@@ -51,6 +58,15 @@ function record(payload: Uint8Array): Uint8Array {
   emitRecordMark(payload.length, o, 0);
   o.u8.set(payload, 4);
   return o.u8;
+}
+
+function repeat(octets: Uint8Array, times: number): Uint8Array {
+  return Buffer.concat(Array.from({ length: times }, () => octets));
+}
+
+function withXid(call: Uint8Array, xid: number): Uint8Array {
+  new DataView(call.buffer, call.byteOffset).setUint32(0, xid);
+  return call;
 }
 
 /** Octets of each record that came back. */
@@ -145,6 +161,108 @@ describe("serveRpcByTcp", () => {
     socket.drain();
     await eventually(() => nfs.calls === 200, "all calls");
     await eventually(() => records(socket).length === 200, "all replies");
+  });
+
+  it("takes of calls sent ahead in one piece only what their replies have room for", async () => {
+    const { socket, nfs } = await setUp();
+    socket.stalled = true;
+    const call = record(callOctets(PROG, 2, 2));
+    socket.arrive(repeat(call, 200));
+    await settle();
+    expect(nfs.calls).toBeLessThan(50);
+    expect(socket.writableLength).toBeLessThan(400 * 1024);
+    for (let i = 0; i < 50 && nfs.calls < 200; i++) {
+      socket.drain();
+      await settle();
+    }
+    await eventually(() => records(socket).length === 200, "all replies");
+    expect(new Set(records(socket))).toEqual(new Set([24 + 8_192]));
+  });
+
+  it("takes no further call while many wait for a disk", async () => {
+    const { socket, nfs } = await setUp();
+    const later = Array.from({ length: 101 }, (_, i) => record(withXid(callOctets(PROG, 2, 4), i)));
+    socket.arrive(Buffer.concat(later));
+    await settle();
+    expect(nfs.held).toHaveLength(32);
+    while (nfs.held.length > 0) {
+      for (const go of nfs.held.splice(0)) go();
+      await settle();
+    }
+    await eventually(() => records(socket).length === 101, "all replies");
+  });
+
+  it("drops a client that takes nothing for a minute, not one that is slow", async () => {
+    const { socket, clock, context } = await setUp();
+    socket.stalled = true;
+    socket.arrive(repeat(record(callOctets(PROG, 2, 2)), 60));
+    await settle();
+    clock.advance(59_000);
+    socket.takeOne();
+    clock.advance(2_000);
+    expect(socket.destroyed).toBe(false);
+    clock.advance(60_000);
+    expect(socket.destroyed).toBe(true);
+    expect(context.counters.get("rpc-record", "stalled")).toBe(1);
+  });
+
+  it.each([
+    ["half a mark", Uint8Array.of(0x80)],
+    ["fragments without an octet", new Uint8Array(8)],
+    ["half a record", record(callOctets(PROG, 2, 1)).slice(0, 30)],
+    ["a record without its last fragment", Uint8Array.of(0, 0, 0, 4, 1, 2, 3, 4)],
+  ])("waits 30 s for the rest of %s, however it trickles", async (_, octets) => {
+    const { socket, clock, context } = await setUp();
+    socket.arrive(octets);
+    await settle();
+    for (let i = 0; i < 2; i++) {
+      clock.advance(14_000);
+      socket.arrive(Uint8Array.of(0));
+      await settle();
+    }
+    expect(socket.destroyed).toBe(false);
+    clock.advance(3_000);
+    expect(socket.destroyed).toBe(true);
+    expect(context.counters.get("rpc-record", "timeout")).toBe(1);
+  });
+
+  it("gives each call its own 30 s", async () => {
+    const { socket, clock, nfs } = await setUp();
+    const call = record(callOctets(PROG, 2, 1));
+    socket.arrive(call.slice(0, 10));
+    for (let i = 0; i < 5; i++) {
+      await settle();
+      clock.advance(20_000);
+      socket.arrive(Buffer.concat([call.slice(10), call.slice(0, 10)]));
+    }
+    await settle();
+    expect([socket.destroyed, nfs.calls]).toEqual([false, 5]);
+    socket.arrive(call.slice(10));
+    await settle();
+    expect(clock.pending).toBe(0);
+  });
+
+  it("lets the connection that was silent longest go for a machine's seventeenth", async () => {
+    const { socket, connect, context } = await setUp();
+    const others = Array.from({ length: 15 }, () => connect());
+    const another = connect("172.24.42.60");
+    socket.arrive(record(callOctets(PROG, 2, 1)));
+    await settle();
+    const last = connect();
+    await settle();
+    expect(others.map((s) => s.destroyed)).toEqual([true, ...Array(14).fill(false)]);
+    expect([socket, another, last].some((s) => s.destroyed)).toBe(false);
+    expect(context.counters.get("rpc-record", "crowded-out")).toBe(1);
+  });
+
+  it("leaves no timer behind when a connection goes", async () => {
+    const { socket, clock } = await setUp();
+    socket.arrive(record(callOctets(PROG, 2, 1)).slice(0, 30));
+    await settle();
+    expect(clock.pending).toBe(1);
+    socket.destroy();
+    await settle();
+    expect(clock.pending).toBe(0);
   });
 
   it("sends nothing to a connection that is gone", async () => {
