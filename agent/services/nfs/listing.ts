@@ -46,21 +46,30 @@ export class Listing {
     const cookies: number[] = [];
     const homeless: DirEntry[] = [];
     const taken = takenCookies(source, before?.moved);
+    const alone = taken.size === 0 && !before?.moved.size;
+    let hash = hashIn(keys, 0);
     for (let i = 0; i < n; ) {
-      const hash = Math.floor((keys[i] ?? 0) / INDEXES);
-      let end = i + 1;
-      while (end < n && Math.floor((keys[end] ?? 0) / INDEXES) === hash) end++;
+      const next = hashIn(keys, i + 1);
+      if (next !== hash && alone) {
+        const entry = source[(keys[i] ?? 0) % INDEXES];
+        if (entry) entries.push(entry);
+        cookies.push(hash);
+        hash = next;
+        i++;
+        continue;
+      }
       const group: DirEntry[] = [];
-      for (; i < end; i++) {
+      const here = hash;
+      for (; hash === here; i++, hash = hashIn(keys, i)) {
         const entry = source[(keys[i] ?? 0) % INDEXES];
         if (entry) group.push(entry);
       }
-      const home = taken.has(hash) ? undefined : homeOf(group, hash, before);
+      const home = taken.has(here) ? undefined : homeOf(group, here, before);
       for (const entry of group) {
         if (entry !== home) homeless.push(entry);
         else {
           entries.push(entry);
-          cookies.push(hash);
+          cookies.push(here);
         }
       }
     }
@@ -143,6 +152,11 @@ export function nameCookie(name: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   return Math.max(FIRST, hash & LAST);
+}
+
+/** The hash of the name that is at `index` in order; -1 behind the last. */
+function hashIn(keys: Float64Array, index: number): number {
+  return index < keys.length ? Math.floor((keys[index] ?? 0) / INDEXES) : -1;
 }
 
 /** Which of the names with the same hash has it as its cookie: who had it before, else the first by name that has no other. */

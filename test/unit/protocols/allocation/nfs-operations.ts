@@ -87,10 +87,17 @@ const ARGS: readonly CodecOperation[] = [
 const statfs = { tsize: 8_192, bsize: 512, blocks: 1_000, bfree: 0, bavail: 0 };
 const names = ["netbsd", "boot.cfg", "etc"].map((name) => new TextEncoder().encode(name));
 const directory = new ReaddirWriter();
+const TEXTS = ["netbsd", "boot.cfg", "etc"];
 
 function readdir(o: Octets, at: number): number {
   directory.begin(o, at, 1_024);
   for (let i = 0; i < names.length; i++) directory.addEntry(i + 1, names[i] ?? fhandle, i + 1);
+  return directory.end(true);
+}
+
+function readdirOfTexts(o: Octets, at: number): number {
+  directory.begin(o, at, 1_024);
+  for (let i = 0; i < TEXTS.length; i++) directory.addName(i + 1, TEXTS[i] ?? "", i + 1);
   return directory.end(true);
 }
 
@@ -140,6 +147,7 @@ const RESULTS: readonly CodecOperation[] = [
   encode(R.emitReadResultHeader, () => R.emitReadResultHeader(attributes, 512, out, 0)),
   encode(R.emitStatfsResult, () => R.emitStatfsResult(statfs, out, 0)),
   encode(ReaddirWriter, () => readdir(out, 0)),
+  encode(ReaddirWriter, () => readdirOfTexts(out, 0)),
 ];
 
 /** NFS version 2. */

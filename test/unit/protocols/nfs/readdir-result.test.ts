@@ -59,6 +59,26 @@ describe("READDIR", () => {
     expect(toHex(o, 3, w.end(true))).toBe(toHex(RESULT));
   });
 
+  it("is written from text as from octets, and holds the same limit", () => {
+    const names = fc.array(fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 }));
+    const check = (all: string[], limit: number): void => {
+      const [a, b] = [dirty(600), dirty(600)];
+      const [octets, text] = [new ReaddirWriter(), new ReaddirWriter()];
+      octets.begin(a, 3, limit);
+      text.begin(b, 3, limit);
+      for (const [i, name] of all.entries()) {
+        const fits = octets.addEntry(i, encoder.encode(name), i + 1);
+        expect(text.addName(i, name, i + 1)).toBe(fits);
+      }
+      expect(text.count).toBe(octets.count);
+      expect(text.end(true)).toBe(octets.end(true));
+      expect(toHex(b)).toBe(toHex(a));
+    };
+    fc.assert(fc.property(names, fc.integer({ min: 12, max: 597 }), check), {
+      interruptAfterTimeLimit: 1_000,
+    });
+  });
+
   it("fits its limit to the octet", () => {
     const o = dirty(100);
     const w = new ReaddirWriter();
