@@ -5,6 +5,7 @@ import { PaddedSlot } from "../assets/padded-slot.ts";
 import type { Assets } from "../assets/slot.ts";
 import { TextContent } from "../assets/text-content.ts";
 import type { FirstReads } from "../assets/trees/first-reads.ts";
+import type { NodeIndex } from "../assets/trees/node-index.ts";
 import { AgentError } from "../errors.ts";
 import type { BootParameter, Machine, Profile, Root, Site, UnknownRule } from "../site/site.ts";
 import type { BootPlan, Export } from "./boot-plan.ts";
@@ -34,6 +35,8 @@ export interface PlannerInput {
   readonly overlays?: MachineLayers;
   /** Told that a machine, which the site does not name, gets its root read-only although others may write to it. */
   readonly readOnlyGuest?: (machine: Machine, profile: Profile) => void;
+  /** Where the nodes of directories were; absent: handles from before a restart are searched for. */
+  readonly nodeIndex?: NodeIndex;
   /** When the site file last changed, ms since 1970: the date of generated texts. */
   readonly siteMtimeMs: number;
   /** The one before a change of the site: trees of roots that are as they were are taken over, with all that was given out of them. */

@@ -3,6 +3,7 @@ import { AssetTree } from "../assets/trees/asset-tree.ts";
 import { DirectoryTree } from "../assets/trees/directory-tree.ts";
 import type { FirstReads } from "../assets/trees/first-reads.ts";
 import { ImageTree } from "../assets/trees/image/image-tree.ts";
+import type { NodeIndex } from "../assets/trees/node-index.ts";
 import type { LayerOwner } from "../assets/trees/overlay/overlays.ts";
 import type { Tree } from "../assets/trees/tree.ts";
 import type { AgentError } from "../errors.ts";
@@ -13,6 +14,8 @@ export interface TreeParts {
   readonly assets: Assets;
   /** What files of directories were when they were first read. */
   readonly firstReads?: FirstReads;
+  /** Where the nodes of directories were. */
+  readonly nodeIndex?: NodeIndex;
   /** Told why an image cannot be served. */
   readonly problem?: (error: AgentError) => void;
   /** What machines change of their roots; absent: nothing. */
@@ -98,7 +101,7 @@ async function make(
   root: Root,
   profile: string,
   slots: ReadonlyMap<string, Slot>,
-  { assets, firstReads, problem }: TreeParts,
+  { assets, firstReads, nodeIndex, problem }: TreeParts,
 ): Promise<Known> {
   const image = slots.get(IMAGE);
   if (root.kind === "image" && image) {
@@ -110,7 +113,7 @@ async function make(
     const tree = new AssetTree(profile, slots);
     return { tree, stands: (files) => sameSlots(slots, files) };
   }
-  const tree = await DirectoryTree.open(root.path, assets.chunks, firstReads);
+  const tree = await DirectoryTree.open(root.path, assets.chunks, firstReads, nodeIndex);
   return { tree, stands: () => tree.stands(root.path) };
 }
 

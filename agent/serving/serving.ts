@@ -6,8 +6,8 @@ import { AddressBook } from "../addresses/address-book.ts";
 import { LeaseStore } from "../addresses/lease-store.ts";
 import { isPlausible } from "../assets/fetch/status.ts";
 import { type OpenAssets, openAssets } from "../assets/open-assets.ts";
-import { FirstReads } from "../assets/trees/first-reads.ts";
 import { LazyOverlays } from "../assets/trees/overlay/lazy-overlays.ts";
+import { TreeRecords } from "../assets/trees/tree-records.ts";
 import { assetControl } from "../control/asset-control.ts";
 import { AgentError } from "../errors.ts";
 import type { Health } from "../health.ts";
@@ -71,8 +71,8 @@ export class Serving {
   private handles: FileHandles | undefined;
   private readonly o: ServingInput;
   private readonly needs: Needs;
-  private readonly firstReads: FirstReads;
   private readonly overlays: LazyOverlays;
+  private readonly treeRecords: TreeRecords;
   private readonly unfollow: () => void;
   private readonly retiring = new Set<RackNetwork>();
   private assets: OpenAssets | undefined;
@@ -96,10 +96,10 @@ export class Serving {
     this.unfollow = input.journal.follow(({ protocol, outcome }) => {
       if (protocol === "assets" && outcome !== "progress") this.judgeAssetsSoon();
     });
-    this.firstReads = new FirstReads(database);
     this.overlays = new LazyOverlays(input.stateDir, (error) =>
       input.log.warn(`what is left of dropped overlays stays: ${error.message}`),
     );
+    this.treeRecords = new TreeRecords(database);
   }
 
   /** What is served now; undefined while the agent is unconfigured. */
@@ -143,8 +143,8 @@ export class Serving {
     this.stopped = true;
     this.unfollow();
     await this.alone(() => this.close());
-    await this.firstReads.close();
     await this.overlays.close();
+    await this.treeRecords.close();
   }
 
   /** Why the rack's interface cannot be used just now. */
@@ -183,7 +183,6 @@ export class Serving {
         site,
         assets: draft,
         renderer: new Renderer(),
-        firstReads: this.firstReads,
         overlays: this.overlays,
         readOnlyGuest: ({ name, mac }, profile) =>
           o.journal.note({
@@ -194,6 +193,8 @@ export class Serving {
             machine: name,
             mac,
           }),
+        firstReads: this.treeRecords.firstReads,
+        nodeIndex: this.treeRecords.nodeIndex,
         before,
         siteMtimeMs: Math.floor((await stat(site.path)).mtimeMs / 1000) * 1000,
         problem: (error) => o.log.warn(`${error.message}. ${error.cure}`),

@@ -1,13 +1,15 @@
-import { constants, type Stats } from "node:fs";
-import { lstat, open, readdir, readlink, realpath } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { lstat, readdir, readlink, realpath } from "node:fs/promises";
 import { AgentError } from "../../errors.ts";
 import type { ChunkCache } from "../chunk-cache.ts";
 import type { Content } from "../content.ts";
-import type { Loan } from "../loan.ts";
+import { FileContent } from "./file-content.ts";
 import { FirstReads } from "./first-reads.ts";
+import { NodeIndex } from "./node-index.ts";
 import {
   type DirEntry,
   type NodeAttributes,
+  type NodeKind,
   stableId,
   type Tree,
   type TreeRefusal,
@@ -15,6 +17,12 @@ import {
 
 /** Most nodes that a search for a handle from before a restart walks past. */
 const MAX_WALK = 200_000;
+
+/** What outlives the agent. */
+interface Remembered {
+  readonly firstReads: FirstReads;
+  readonly index: NodeIndex;
+}
 
 interface Known {
   readonly path: string;
@@ -25,7 +33,7 @@ interface Known {
  * A directory of this host as a read-only tree.
  *
  * Nodes are numbered by inode, so handles survive a restart; a number that is not known yet (the client got it from our
- * predecessor) is searched for once. Symbolic links are never followed here: the client gets their text and walks itself,
+ * predecessor) is looked up in the index that outlives us, and searched for once where that does not help. Symbolic links are never followed here: the client gets their text and walks itself,
  * so nothing outside the directory can be reached.
  */
 export class DirectoryTree implements Tree {
@@ -37,9 +45,11 @@ export class DirectoryTree implements Tree {
   private readonly device: number;
   private readonly cache: ChunkCache;
   private readonly firstReads: FirstReads;
+  private readonly index: NodeIndex;
 
-  private constructor(path: string, stat: Stats, cache: ChunkCache, firstReads: FirstReads) {
-    this.firstReads = firstReads;
+  private constructor(path: string, stat: Stats, cache: ChunkCache, parts: Remembered) {
+    this.firstReads = parts.firstReads;
+    this.index = parts.index;
     this.fsid = stableId(`directory ${path}`);
     this.device = stat.dev;
     this.cache = cache;
@@ -52,11 +62,12 @@ export class DirectoryTree implements Tree {
     path: string,
     cache: ChunkCache,
     firstReads: FirstReads = new FirstReads(),
+    index: NodeIndex = new NodeIndex(),
   ): Promise<DirectoryTree> {
     try {
       const real = await realpath(path);
       const stat = await lstat(real);
-      if (stat.isDirectory()) return new DirectoryTree(real, stat, cache, firstReads);
+      if (stat.isDirectory()) return new DirectoryTree(real, stat, cache, { firstReads, index });
     } catch (cause) {
       throw new AgentError("E_ASSET_MISSING", `cannot read the directory ${path}`, { cause });
     }
@@ -147,7 +158,8 @@ export class DirectoryTree implements Tree {
 
   /** The node's stat if it is still the node that the number was given to. */
   private async stat(fileid: number): Promise<Stats | undefined> {
-    const node = this.known.get(fileid) ?? (await this.searchOnce(fileid));
+    const node =
+      this.known.get(fileid) ?? (await this.recall(fileid)) ?? (await this.searchOnce(fileid));
     if (!node) return undefined;
     try {
       const stat = await lstat(node.path);
@@ -156,6 +168,28 @@ export class DirectoryTree implements Tree {
       // gone
     }
     this.known.delete(fileid);
+    this.index.forget(this.fsid, fileid);
+    return undefined;
+  }
+
+  /** A node where it was before a restart, if it is there still; each directory above it is looked at too. */
+  private async recall(fileid: number): Promise<Known | undefined> {
+    const path = this.index.path(this.fsid, fileid);
+    if (path === undefined) return undefined;
+    let at = this.root;
+    let walked = this.known.get(at)?.path ?? "";
+    try {
+      for (const name of path.split("/")) {
+        walked += `/${name}`;
+        const stat = await lstat(walked);
+        at = this.learn(stat, walked, at);
+        if (at !== fileid && !stat.isDirectory()) break;
+      }
+      if (at === fileid) return this.known.get(fileid);
+    } catch {
+      // gone, or elsewhere
+    }
+    this.index.forget(this.fsid, fileid);
     return undefined;
   }
 
@@ -190,7 +224,16 @@ export class DirectoryTree implements Tree {
 
   private learn(stat: Stats, path: string, parent: number): number {
     const id = this.idOf(stat);
-    if (id !== this.root) this.known.set(id, { path, parent });
+    if (id === this.root) return id;
+    if (this.known.get(id)?.path !== path) {
+      const root = this.known.get(this.root)?.path ?? "";
+      // One name of a file that has several is enough, and as good as another.
+      const isLinked = !stat.isDirectory() && stat.nlink > 1;
+      if (!isLinked || this.index.path(this.fsid, id) === undefined) {
+        this.index.note(this.fsid, id, path.slice(root.length + 1));
+      }
+    }
+    this.known.set(id, { path, parent });
     return id;
   }
 
@@ -206,7 +249,7 @@ export class DirectoryTree implements Tree {
 
 function attributesOf(stat: Stats): NodeAttributes {
   return {
-    kind: stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "symlink" : "file",
+    kind: kindOf(stat),
     mode: stat.mode & 0o7777,
     nlink: stat.nlink,
     uid: stat.uid,
@@ -215,90 +258,15 @@ function attributesOf(stat: Stats): NodeAttributes {
     atimeMs: stat.atimeMs,
     mtimeMs: stat.mtimeMs,
     ctimeMs: stat.ctimeMs,
+    ...(stat.isBlockDevice() || stat.isCharacterDevice() ? { rdev: stat.rdev >>> 0 } : {}),
   };
 }
 
-/** What a file's content takes from its tree. */
-interface TreeParts {
-  readonly cache: ChunkCache;
-  readonly firstReads: FirstReads;
-}
-
-/** A file of the directory as it was when it was opened: chunks of another version are never mixed in. */
-class FileContent implements Content {
-  readonly name: string;
-  readonly size: number;
-  readonly mtimeMs: number;
-  readonly etag: string;
-  readonly chunkLen: number;
-  private readonly path: string;
-  private readonly cache: ChunkCache;
-  private readonly firstReads: FirstReads;
-
-  /** `name`: its path within the tree, for the journal. */
-  constructor(path: string, name: string, stat: Stats, { cache, firstReads }: TreeParts) {
-    this.name = name;
-    this.path = path;
-    this.size = stat.size;
-    this.mtimeMs = stat.mtimeMs;
-    this.etag = versionOf(stat);
-    this.chunkLen = cache.chunkLen;
-    this.cache = cache;
-    this.firstReads = firstReads;
-  }
-
-  peek(index: number): Uint8Array | undefined {
-    return this.cache.peek(this.etag, index);
-  }
-
-  load(index: number): Promise<Uint8Array> {
-    return this.cache.load(this.etag, index, (i) => this.read(i));
-  }
-
-  borrow(index: number): Loan | undefined {
-    return this.cache.borrow(this.etag, index);
-  }
-
-  fill(index: number): Promise<unknown> | undefined {
-    return this.cache.fill(this.etag, index, (i) => this.read(i));
-  }
-
-  private async read(index: number): Promise<Uint8Array> {
-    const at = index * this.chunkLen;
-    const octets = Buffer.allocUnsafeSlow(Math.max(0, Math.min(this.chunkLen, this.size - at)));
-    let damaged = false;
-    try {
-      const handle = await open(this.path, constants.O_RDONLY | constants.O_NOFOLLOW);
-      try {
-        const { bytesRead } = await handle.read(octets, 0, octets.length, at);
-        if (bytesRead === octets.length && versionOf(await handle.stat()) === this.etag) {
-          const count = Math.ceil(this.size / this.chunkLen);
-          const isSame = this.firstReads.accept(
-            this.path,
-            this.etag,
-            this.chunkLen,
-            count,
-            index,
-            octets,
-          );
-          if (isSame) return octets;
-          damaged = true;
-        }
-      } finally {
-        await handle.close();
-      }
-    } catch (cause) {
-      throw new AgentError("E_ASSET_MISSING", `cannot read ${this.path}`, { cause });
-    }
-    if (!damaged) throw new AgentError("E_ASSET_CHANGED", `${this.path} changed while it was read`);
-    throw new AgentError(
-      "E_ASSET_DAMAGED",
-      `${this.path} has other octets than when it was first read, and its time says that nobody changed it`,
-      { cure: "Put the file back from where it came; if the change was meant, `touch` it." },
-    );
-  }
-}
-
-function versionOf(stat: Stats): string {
-  return `${stat.dev.toString(16)}-${stat.ino.toString(16)}-${stat.mtimeMs.toString(16)}-${stat.size.toString(16)}`;
+function kindOf(stat: Stats): NodeKind {
+  if (stat.isDirectory()) return "directory";
+  if (stat.isSymbolicLink()) return "symlink";
+  if (stat.isBlockDevice()) return "block";
+  if (stat.isCharacterDevice()) return "character";
+  if (stat.isFIFO()) return "fifo";
+  return stat.isSocket() ? "socket" : "file";
 }

@@ -20,6 +20,7 @@ import { statusName } from "../../../protocols/wire/status.ts";
 import { isRefusal, type Tree } from "../../assets/trees/tree.ts";
 import type { BootPlan, Export } from "../../plan/boot-plan.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
+import { heldBecause } from "../hold.ts";
 import { type RpcAnswer, type RpcCall, type RpcPeer, type RpcProgram, VOID } from "./program.ts";
 
 /** The card that the host's neighbour table has for an address; undefined: none. */
@@ -152,13 +153,16 @@ export class MountProgram implements RpcProgram {
       refuse(MountStat.Acces, foreign);
       return;
     }
+    const { tree } = exported;
+    const why = tree.waitsFor(tree.root, "");
+    if (why !== undefined) this.note(plan, event, heldBecause(why), "silent");
     const found = await resolveDirectory(exported, path);
     if ("status" in found) {
       refuse(found.status, found.why);
       return;
     }
     const handle = Octets.alloc(MOUNT_FHSIZE);
-    this.context.handles.emit(exported.tree.fsid, found.fileid, handle, 0);
+    this.context.handles.emit(tree.fsid, found.fileid, handle, 0);
     this.remember(plan.machine.mac, tidy(path));
     this.context.planner.mounted(plan, exported);
     answer.success((o, at) => emitMountResult(handle.u8, o, at));
@@ -190,7 +194,7 @@ export class MountProgram implements RpcProgram {
     plan: BootPlan,
     event: string,
     decision: string,
-    outcome: "answered" | "refused",
+    outcome: "answered" | "refused" | "silent",
   ): void {
     this.context.journal.note({
       ...whoIs(plan, this.context),

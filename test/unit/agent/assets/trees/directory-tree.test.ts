@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import {
   appendFileSync,
   mkdirSync,
@@ -7,8 +9,9 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:net";
 import path from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { ChunkCache } from "../../../../../agent/assets/chunk-cache.ts";
 import type { Content } from "../../../../../agent/assets/content.ts";
 import { DirectoryTree } from "../../../../../agent/assets/trees/directory-tree.ts";
@@ -97,6 +100,23 @@ describe("DirectoryTree", () => {
     expect(tree.parent(await find(tree, "etc/rc"))).toBe(etc);
     expect(tree.parent(etc)).toBe(tree.root);
     expect(tree.parent(tree.root)).toBe(tree.root);
+  });
+
+  it("knows devices, pipes and sockets", async () => {
+    const dev = await open("/dev");
+    expect(await dev.attributes(await find(dev, "null"))).toMatchObject({
+      kind: "character",
+      rdev: 0x0103,
+    });
+    expect(await dev.content(await find(dev, "null"))).toBe("io");
+    const dir = folder();
+    execFileSync("mkfifo", [path.join(dir, "pipe")]);
+    const server = createServer().listen(path.join(dir, "socket"));
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    const tree = await open(dir);
+    expect(await tree.attributes(await find(tree, "pipe"))).toMatchObject({ kind: "fifo" });
+    expect(await tree.attributes(await find(tree, "socket"))).toMatchObject({ kind: "socket" });
   });
 
   it("finds handles from before a restart, and their parents", async () => {
