@@ -9,6 +9,7 @@ import { discoverCommand } from "./cli/discover/command.ts";
 import type { CommandHost } from "./cli/host.ts";
 import { importCommand } from "./cli/import/command.ts";
 import { labCommand } from "./cli/lab/command.ts";
+import { overlayCommand } from "./cli/overlay/command.ts";
 import { replayCommand } from "./cli/replay.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { simCommand } from "./cli/sim.ts";
@@ -54,6 +55,7 @@ const program = new Command("pilotlight")
   .addCommand(serveCommand(host))
   .addCommand(checkCommand(host))
   .addCommand(cacheCommand(host))
+  .addCommand(overlayCommand(host))
   .addCommand(
     discoverCommand(host, async () => {
       const { announcedPins } = await import("./operator/announced-pins.ts");

@@ -94,7 +94,9 @@ export class FileChanges {
   private async changeRecord(id: number, change: NodeChange): Promise<TreeRefusal | undefined> {
     const pins = await this.nodes.pins(id);
     if (isRefusal(pins)) return pins;
-    const { size: _, atimeMs, mtimeMs, ...owner } = change;
+    const { atimeMs, mtimeMs } = change;
+    const owner = await this.ownerOf(id, change);
+    if (isRefusal(owner)) return owner;
     const { layer } = this;
     return layer.change((writer) => {
       if (!layer.usage.hasRecords(writer.records, 2 * pins.length)) return "over-quota";
@@ -108,6 +110,28 @@ export class FileChanges {
       writer.putNode(id, { ...record, ...owner, ...times, ctimeMs: Date.now() });
       return undefined;
     });
+  }
+
+  /**
+   * Mode and owner as they will be. Once one of them is the layer's, all of them are: the layer can then be packed without
+   * the lower tree.
+   */
+  private async ownerOf(
+    id: number,
+    { mode, uid, gid }: NodeChange,
+  ): Promise<Pick<NodeChange, "mode" | "uid" | "gid"> | TreeRefusal> {
+    if (mode === undefined && uid === undefined && gid === undefined) return {};
+    const node = this.nodes.find(id);
+    if (node === "stale") return "stale";
+    const own = {
+      ...(mode === undefined ? {} : { mode }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(gid === undefined ? {} : { gid }),
+    };
+    if (node.record?.mode !== undefined || node.lower === undefined) return own;
+    const lower = await this.nodes.lowerAttributes(node);
+    if (isRefusal(lower)) return node.record?.kind === "directory" ? own : "stale";
+    return { mode: lower.mode, uid: lower.uid, gid: lower.gid, ...own };
   }
 
   /** Gives a file octets of its own, no more than `keep` of what it has. Under the file's lock. */

@@ -12,6 +12,11 @@ import { type LowerPlace, type NodeRecord, ROOT } from "./records.ts";
 
 /** Nodes of the lower tree of which it is remembered where they were found. */
 const MAX_HINTS = 4_096;
+/** Directories of which it is remembered which they are in the lower tree, and for how long, ms: they may be replaced there. */
+const MAX_PLACED = 4_096;
+const PLACED_MS = 1_000;
+/** Instead of a number: there is no such directory. */
+const NOWHERE = -1;
 /** Directories above one another, at the most. */
 const MAX_DEPTH = 1_024;
 
@@ -39,6 +44,7 @@ export interface Pin {
 export class OverlayNodes {
   readonly layer: Layer;
   readonly lower: Tree;
+  private readonly placed = new LRUCache<number, number>({ max: MAX_PLACED, ttl: PLACED_MS });
   private readonly hints = new LRUCache<number, LowerPlace>({ max: MAX_HINTS });
 
   constructor(layer: Layer, lower: Tree) {
@@ -54,19 +60,27 @@ export class OverlayNodes {
   }
 
   /**
-   * Asks the lower tree about a node; "no-entry" when it has none.
+   * Asks the lower tree about a node; "no-entry" when it has none, "stale" when it has none any more.
    *
-   * What was replaced there has another number under the same name: then that is meant.
+   * What was replaced there has another number under the same name: then that is meant. Of a directory the name counts, since
+   * a directory's number may be given to another one; a file is the one that it was as long as that is there.
    */
-  ask<T>({ lower, record }: Found, question: (lower: number) => TreeResult<T>): TreeResult<T> {
+  ask<T>(node: Found, question: (lower: number) => TreeResult<T>): TreeResult<T> {
+    const { lower, record } = node;
     if (lower === undefined) return "no-entry";
-    const answer = question(lower);
-    if (!record?.at) return answer;
-    return this.askAgain(record.at, answer, question);
+    if (!record?.at) return question(lower);
+    if (record.kind !== "directory") return this.askAgain(record.at, question(lower), question);
+    return this.directoryAt(node.id, record.at).then((at) =>
+      at === NOWHERE ? "stale" : question(at),
+    );
   }
 
   /** The overlay's number of a node of the lower tree that was found at `place`. */
   numberOf(lower: number, place: LowerPlace): TreeResult<number> {
+    const at = lower < ROOT ? this.layer.node(lower)?.at : undefined;
+    if (at && (at.directory !== place.directory || at.name !== place.name)) {
+      return this.sameOrOther(lower, at, place);
+    }
     const id = this.known(lower);
     if (id === undefined) return this.renumber(lower, place);
     if (id < ROOT && !this.hints.has(id)) this.hints.set(id, place);
@@ -149,6 +163,34 @@ export class OverlayNodes {
     if (lower < ROOT && !this.layer.node(lower)?.gone) return lower;
     const id = this.layer.renumbered(lower);
     return id === undefined || this.layer.node(id)?.gone ? undefined : id;
+  }
+
+  /** What has the number of a node of the layer, but another name: a link to it, or what was given its number later. */
+  private async sameOrOther(
+    lower: number,
+    at: LowerPlace,
+    place: LowerPlace,
+  ): Promise<number | TreeRefusal> {
+    const above = this.find(at.directory);
+    if (above !== "stale" && this.layer.node(lower)?.kind !== "directory") {
+      const there = await this.ask(above, (directory) => this.lower.lookup(directory, at.name));
+      if (there === lower && !this.layer.node(lower)?.gone) return lower;
+    }
+    const id = this.layer.renumbered(lower);
+    const isKnown = id !== undefined && this.layer.node(id)?.gone !== true;
+    return isKnown ? id : this.renumber(lower, place);
+  }
+
+  /** The number that a directory has in the lower tree now. */
+  private async directoryAt(id: number, { directory, name }: LowerPlace): Promise<number> {
+    const known = this.placed.get(id);
+    if (known !== undefined) return known;
+    const above = this.find(directory);
+    if (above === "stale") return NOWHERE;
+    const there = await this.ask(above, (at) => this.lower.lookup(at, name));
+    const lower = isRefusal(there) ? NOWHERE : there;
+    this.placed.set(id, lower);
+    return lower;
   }
 
   private async renumber(lower: number, at: LowerPlace): Promise<number | TreeRefusal> {

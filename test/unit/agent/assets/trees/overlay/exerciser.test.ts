@@ -13,7 +13,8 @@ import { TreeFiles } from "../../../../../support/file-ops/tree-files.ts";
 import { prng } from "../../../../../support/prng.ts";
 import { tempDir } from "../../../../../support/temp-dir.ts";
 
-const SECONDS = Number(process.env["FSX_SECONDS"] ?? 4);
+const { FSX_SECONDS, FSX_SEED } = process.env;
+const SECONDS = Number(FSX_SECONDS ?? 4);
 const OWNER = { machine: "sun1", profile: "sun" };
 const OLD_S = Date.UTC(2001) / 1000;
 
@@ -61,7 +62,7 @@ async function exercise(seed: number, untilMs: number): Promise<number> {
 }
 
 describe("an overlay, beside a local directory", () => {
-  const seed = Number(process.env["FSX_SEED"] ?? Date.now() % 1_000_000);
+  const seed = Number(FSX_SEED ?? Date.now() % 1_000_000);
 
   it(`is the same after everything at random (seed ${seed})`, {
     timeout: SECONDS * 1000 + 20_000,
