@@ -83,7 +83,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   E_PORT_IN_USE: {
     title: "Another program holds a port that the agent needs.",
-    cure: "Find it with `ss -lunpt`, stop it (dnsmasq, rpcbind, tftpd and inetd are the usual ones), and start the agent again.",
+    cure: "Find it with `ss -lunpt`, stop it (dnsmasq, tftpd, mountd and inetd are the usual ones; rpcbind may stay), and start the agent again.",
   },
   E_CAPABILITY: {
     title: "The agent lacks a privilege.",
