@@ -1,13 +1,9 @@
 import { onTestFinished } from "vitest";
 import { ChunkCache } from "../../../../../../agent/assets/chunk-cache.ts";
 import { DirectoryTree } from "../../../../../../agent/assets/trees/directory-tree.ts";
-import type { OverlayTree } from "../../../../../../agent/assets/trees/overlay/overlay-tree.ts";
 import { Overlays } from "../../../../../../agent/assets/trees/overlay/overlays.ts";
-import {
-  isRefusal,
-  type Tree,
-  type TreeResult,
-} from "../../../../../../agent/assets/trees/tree.ts";
+import type { OverlayTree } from "../../../../../../agent/assets/trees/overlay/overlay-tree.ts";
+import { isRefusal, type Tree, type TreeResult } from "../../../../../../agent/assets/trees/tree.ts";
 import { TreeFiles } from "../../../../../support/file-ops/tree-files.ts";
 import { tempDir } from "../../../../../support/temp-dir.ts";
 
