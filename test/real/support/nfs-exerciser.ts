@@ -16,6 +16,8 @@ const CODES: Readonly<Record<string, number>> = {
 /** Calls at most between two looks at everything. */
 const LOOK_EVERY = 150;
 const CHUNK = 8_192;
+/** Steps before a difference that are told with it. */
+const RECENT = 60;
 
 /**
  * Does the same random things to a directory by NFS and to a local one, and compares what came of it, as fsx does with one file.
@@ -29,6 +31,7 @@ export class NfsExerciser {
   private readonly random: () => number;
   /** By inode of the local directory. */
   private readonly handles = new Map<number, Node>();
+  private readonly recent: string[] = [];
   private doing = "";
 
   constructor(nfs: NfsClient, root: Handle, local: string, random: () => number) {
@@ -45,12 +48,15 @@ export class NfsExerciser {
       while (Date.now() < end) {
         this.steps += 1;
         await this.step();
+        this.recent.push(`${this.steps} ${this.doing}`);
+        if (this.recent.length > RECENT) this.recent.shift();
         if (this.steps % LOOK_EVERY === 0) await this.compareAll();
       }
       await this.compareAll();
     } catch (error) {
       const what = error instanceof Error ? error.message : String(error);
-      throw new Error(`step ${this.steps}, ${this.doing}: ${what}`, { cause: error });
+      const steps = this.recent.join("\n  ");
+      throw new Error(`step ${this.steps}, ${this.doing}: ${what}; before:\n  ${steps}`);
     }
   }
 
@@ -137,9 +143,8 @@ export class NfsExerciser {
       () => fs.renameSync(this.at(from), this.at(to)),
       async () => this.nfs.rename(await this.place(from), await this.place(to)),
     );
-    if (victim?.nlink === 1 && !same && this.stat(to)?.ino !== victim.ino) {
-      await this.gone(victim.ino);
-    }
+    if (!victim || same || this.stat(to)?.ino === victim.ino) return;
+    if (victim.isDirectory() || victim.nlink === 1) await this.gone(victim.ino);
   }
 
   private async renameDirectory(): Promise<void> {
@@ -193,6 +198,7 @@ export class NfsExerciser {
       wanted = (error as NodeJS.ErrnoException).code;
     }
     const status = await statusOf(remote);
+    if (wanted !== undefined) this.doing += `: ${wanted}`;
     const code = wanted === undefined ? NfsStat.Ok : CODES[wanted];
     const alike = code === undefined ? status !== NfsStat.Ok : status === code;
     if (!alike) throw new Error(`NFS status ${status}, where the local one said ${wanted ?? "ok"}`);
@@ -228,13 +234,16 @@ export class NfsExerciser {
   private async compare(name: string): Promise<void> {
     const stat = this.stat(name);
     let node: Node | undefined;
+    let why = "";
     try {
       node = await this.find(name);
     } catch (error) {
       if (!(error instanceof NfsError)) throw error;
+      why = error.message;
     }
     if (!stat || !node) {
-      if (stat || node) throw new Error(`${name} is ${node ? "there by NFS only" : "lost"}`);
+      if (stat || node)
+        throw new Error(`${name} is ${node ? "there by NFS only" : `lost: ${why}`}`);
       return;
     }
     const before = this.handles.get(stat.ino);

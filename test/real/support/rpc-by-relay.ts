@@ -50,6 +50,7 @@ export class RpcByRelay {
   private readonly waiting = new Map<number, Waiting>();
   private rest: Buffer = Buffer.alloc(0);
   private xid = 0x1000;
+  private closed = false;
 
   private constructor(lab: Lab, random: () => number) {
     this.random = random;
@@ -59,6 +60,10 @@ export class RpcByRelay {
       stdio: ["pipe", "pipe", "pipe"],
     });
     this.relay.stdout.on("data", (piece: Buffer) => this.take(piece));
+    // It ends with its namespace when the test fails.
+    this.relay.stdin.on("error", () => {
+      this.closed = true;
+    });
     lab.atEnd(() => this.close());
   }
 
@@ -92,6 +97,7 @@ export class RpcByRelay {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     const closed = once(this.relay, "close");
     this.relay.stdin.end();
     await closed;
@@ -133,7 +139,7 @@ export class RpcByRelay {
   }
 
   private write(port: number, message: Uint8Array): void {
-    if (!this.relay.stdin.writable) return;
+    if (this.closed) return;
     const head = Buffer.alloc(6);
     head.writeUInt32BE(message.length + 2, 0);
     head.writeUInt16BE(port, 4);
