@@ -44,7 +44,7 @@ export class PortMapper {
   private readonly mappings: readonly PmapMapping[];
   private readonly support: RpcbindSupport | undefined;
   private readonly client: RpcbindClient | undefined;
-  /** Ours, though TCP is rpcbind's: systemd, or an rpcbind with -h, may have left it to us. */
+  /** May be ours though TCP is rpcbind's: systemd opens it for us beside any other. */
   private udp: Closable | undefined;
   private tcp: Closable | undefined;
   private broadcasts: Closable | undefined;

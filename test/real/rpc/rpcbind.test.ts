@@ -102,15 +102,6 @@ describe("rpcbind", () => {
     await run(lab, ["rpcinfo", "-b", "100026", "1"], /^192\.168\.77\.1\.\d+\.\d+\s/m);
   });
 
-  realTest("rpcbind -h keeps to the loopback by UDP, which is ours then", async (lab) => {
-    lab.address(`${ADDRESS}/24`);
-    await startRpcbind(lab, { options: ["-h", "127.0.0.1"] });
-    await startAgent(lab, rpcSite(lab));
-    (await run(lab, ["rpcinfo", "-p", SERVER_ADDRESS])).shows(/^ +100005 +1 +udp +635\b/m);
-    const whoami = await run(lab, [CALLBOOTD, "all", ADDRESS], /^router:.*$/m);
-    whoami.shows(/^client_name:\s+sun1$/m);
-  });
-
   realTest("rpcbind -r passes broadcasts on to us", async (lab) => {
     lab.address(`${ADDRESS}/24`);
     await startRpcbind(lab, { options: ["-r"] });

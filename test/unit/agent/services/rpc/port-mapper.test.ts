@@ -175,7 +175,7 @@ describe("PortMapper", () => {
     expect(rpcbind.mappings).toEqual([theirs, MOUNT_UDP]);
   });
 
-  it("keeps UDP where systemd or rpcbind -h leaves it to us, and registers the rest", async () => {
+  it("keeps UDP where systemd opened it for us, and registers the rest", async () => {
     const { mapper, rpcbind, open, look, host } = await setUp({ leavesUdp: true });
     await mapper.start();
     expect([open, rpcbind.mappings]).toEqual([["udp"], OURS]);
