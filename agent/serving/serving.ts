@@ -29,6 +29,7 @@ import { FileHandles } from "../services/nfs/handle.ts";
 import { openHandleKey } from "../services/nfs/handle-key.ts";
 import type { Network, Site } from "../site/site.ts";
 import type { Database } from "../state/database.ts";
+import { machinesText } from "./machines-text.ts";
 import { networkKey, RackNetwork, type RackNetworkInput } from "./rack-network.ts";
 import type { RunningSite } from "./running-site.ts";
 
@@ -416,9 +417,4 @@ export class Serving {
     for (const part of ["interface", "network", "assets"] as const) this.o.health.say(part);
     this.o.health.site(false);
   }
-}
-
-/** "1 machine", "2 machines". */
-export function machinesText({ machines: { length } }: Site): string {
-  return length === 1 ? "1 machine" : `${length} machines`;
 }

@@ -1,3 +1,4 @@
+import type { Tree } from "../../agent/assets/trees/tree.ts";
 import { NfsProgram } from "../../agent/services/nfs/program.ts";
 import { RpcDispatcher } from "../../agent/services/rpc/dispatcher.ts";
 import type { ExportRules } from "../../agent/site/site.ts";
@@ -30,16 +31,16 @@ export interface From {
   readonly srcPort?: number;
 }
 
-/** A client of a machine whose root is a tree in memory. */
-export class NfsClient {
-  readonly tree: MemoryTree;
+/** A client of a machine whose root is a tree of the test's. */
+export class NfsClient<T extends Tree = MemoryTree> {
+  readonly tree: T;
   readonly rack: TestRack;
   /** Who calls where a call does not say. */
   from: From = { unix: ROOT_USER };
   private readonly rpc: RpcDispatcher;
   private xid = 1_000;
 
-  private constructor(rack: TestRack, tree: MemoryTree, rules: ExportRules) {
+  private constructor(rack: TestRack, tree: T, rules: ExportRules) {
     this.rack = rack;
     this.tree = tree;
     const old = rack.context.planner;
@@ -52,9 +53,17 @@ export class NfsClient {
     this.rpc = new RpcDispatcher(context, [new NfsProgram(context)]);
   }
 
-  static async open(rules: Partial<ExportRules> = {}): Promise<NfsClient> {
+  /** A root in memory. */
+  static open(rules: Partial<ExportRules> = {}): Promise<NfsClient> {
+    return NfsClient.over(new MemoryTree(), rules);
+  }
+
+  static async over<T extends Tree>(
+    tree: T,
+    rules: Partial<ExportRules> = {},
+  ): Promise<NfsClient<T>> {
     const all = { rootSquash: false, privilegedPorts: false, ...rules };
-    return new NfsClient(await testRack(), new MemoryTree(), all);
+    return new NfsClient(await testRack(), tree, all);
   }
 
   get root(): Uint8Array {
@@ -198,6 +207,13 @@ export class NfsClient {
       entries.push({ name: new TextDecoder().decode(name), cookie: view.cookie });
     }
     return { status: view.status, eof: view.eof, entries, len: octets.u8.length - 24 };
+  }
+
+  async readlink(fh: Uint8Array): Promise<{ readonly status: number; readonly path: string }> {
+    const args: EmitArgs = (o, at) => A.emitFhandleArgs(fh, o, at);
+    const { view, octets } = await this.ask(NfsProc.Readlink, args, new R.ReadlinkResultView());
+    const path = octets.u8.subarray(view.pathAt, view.pathAt + view.pathLen);
+    return { status: view.status, path: view.status === 0 ? new TextDecoder().decode(path) : "" };
   }
 
   async statfs(): Promise<R.StatfsResultView> {

@@ -129,6 +129,13 @@ export class AssetTree implements Tree {
     return isWait(state) ? state.why : undefined;
   }
 
+  /** Of the versions that were given out. */
+  size(): number {
+    let octets = 0;
+    for (const { content } of this.nodes.values()) octets += content?.size ?? DIRECTORY_SIZE;
+    return octets;
+  }
+
   /** A number that a client got from our predecessor may be that of a file which came into the cache since we looked. */
   private find(fileid: number): Node | undefined {
     const known = this.nodes.get(fileid);

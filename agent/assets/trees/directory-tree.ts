@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { lstat, readdir, readlink, realpath } from "node:fs/promises";
+import { lstat, readdir, readlink, realpath, statfs } from "node:fs/promises";
 import { AgentError } from "../../errors.ts";
 import type { ChunkCache } from "../chunk-cache.ts";
 import type { Content } from "../content.ts";
@@ -154,6 +154,13 @@ export class DirectoryTree implements Tree {
   /** What is in a directory of this host is there already. */
   waitsFor(): undefined {
     return undefined;
+  }
+
+  /** Of the disk that it is on: to add up its files would be a walk. */
+  async size(): Promise<number | TreeRefusal> {
+    const root = this.known.get(this.root);
+    const disk = root && (await statfs(root.path).catch(() => undefined));
+    return disk ? disk.blocks * disk.bsize : "io";
   }
 
   /** The node's stat if it is still the node that the number was given to. */

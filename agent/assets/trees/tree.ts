@@ -70,6 +70,8 @@ export interface Tree {
   content(fileid: number): TreeResult<Content>;
   /** Why LOOKUP of this name has to wait for an asset, in words; undefined when it has not. */
   waitsFor(directory: number, name: string): string | undefined;
+  /** Octets that it takes, for STATFS of a tree that cannot be changed; absent: nobody knows. */
+  size?(): TreeResult<number>;
   /** What can be changed, and how much room there is; undefined: nothing can. */
   readonly writable: WritableTree | undefined;
 }

@@ -11,12 +11,17 @@ import { xdrPad } from "../../../protocols/sunrpc/xdr.ts";
 import { readText } from "../../../protocols/sunrpc/xdr-text.ts";
 import { Octets } from "../../../protocols/wire/octets.ts";
 import { type Content, gather, loadRange } from "../../assets/content.ts";
-import { isRefusal, type NodeAttributes, type Tree } from "../../assets/trees/tree.ts";
+import {
+  isRefusal,
+  type NodeAttributes,
+  type Tree,
+  type TreeSpace,
+} from "../../assets/trees/tree.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
 import { heldBecause, heldFor } from "../hold.ts";
 import type { RpcCredential } from "../rpc/credential.ts";
 import type { RpcAnswer, RpcCall } from "../rpc/program.ts";
-import { fattrOf } from "./attributes.ts";
+import { BLOCK_LEN, fattrOf } from "./attributes.ts";
 import { codeOf, malformed, refuse, whenReady } from "./errors.ts";
 import { Access, grants, mayRead } from "./permissions.ts";
 import { ReadAccounts } from "./reads.ts";
@@ -107,10 +112,18 @@ export class ReadProcedures {
     );
   }
 
-  statfs(call: RpcCall, answer: RpcAnswer, tree: Tree): void {
+  statfs(call: RpcCall, answer: RpcAnswer, tree: Tree): void | Promise<void> {
     if (this.fhandle(call, answer, tree) < 0) return;
-    const room = statfsOf(tree.writable?.space());
-    answer.success((o, at) => emitStatfsResult(room, o, at));
+    const space = tree.writable?.space();
+    const tell = (room: TreeSpace): void => {
+      answer.success((o, at) => emitStatfsResult(statfsOf(room), o, at));
+    };
+    if (space) return tell(space);
+    // What nobody can change is full.
+    return whenReady(tree.size?.() ?? BLOCK_LEN, (total) => {
+      if (isRefusal(total)) refuse(answer, codeOf(total));
+      else tell({ total, free: 0 });
+    });
   }
 
   /** The fileid of the handle that a call begins with; below 0 when the answer was given already. */

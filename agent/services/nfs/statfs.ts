@@ -14,12 +14,8 @@ export interface StatfsRepr {
   readonly bavail: number;
 }
 
-/** Of a tree that nobody can change: one block, which is taken. */
-const FULL: StatfsRepr = { tsize: NFS_MAXDATA, bsize: BLOCK_LEN, blocks: 1, bfree: 0, bavail: 0 };
-
 /** The room of a tree in blocks, which are larger where 31 bits do not hold their number. */
-export function statfsOf(space: TreeSpace | undefined): StatfsRepr {
-  if (!space) return FULL;
+export function statfsOf(space: TreeSpace): StatfsRepr {
   let bsize = BLOCK_LEN;
   while (space.total / bsize > MAX_BLOCKS) bsize *= 2;
   const blocks = Math.ceil(space.total / bsize);

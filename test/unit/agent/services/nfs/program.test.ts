@@ -376,6 +376,12 @@ describe("the other procedures", () => {
     expect([view.status, view.tsize, view.bsize, view.bfree, view.bavail]).toEqual([
       0, 8_192, 4_096, 0, 0,
     ]);
+    // The kernel's 5000 octets and rc's 3000, and two directories.
+    expect(view.blocks).toBe(3);
+    const args = withHandle(root("minipc"));
+    const disk = viewOf(new StatfsResultView(), await ask(NfsProc.Statfs, args, MINIPC));
+    expect([disk.status, disk.bfree]).toEqual([0, 0]);
+    expect(disk.blocks).toBeGreaterThan(100);
   });
 
   it.each([2, 8, 9, 10, 11, 12, 13, 14, 15])("procedure %d is refused: ROFS", async (proc) => {

@@ -20,10 +20,6 @@ describe("statfsOf", () => {
     expect([bsize, blocks, bfree]).toEqual(want);
     expect(bavail).toBe(bfree);
   });
-
-  it("a tree that nobody can change is full", () => {
-    expect(statfsOf(undefined)).toMatchObject({ blocks: 1, bfree: 0, bavail: 0 });
-  });
 });
 
 describe("STATFS", () => {
