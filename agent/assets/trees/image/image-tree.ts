@@ -18,7 +18,8 @@ import { readImage } from "./read-image.ts";
 export const MAX_IMAGE_NODES = 200_000;
 /** Bits of a fileid that say which node of an image it is; those above say of which version. */
 const NODE_BITS = 19;
-const MAX_TAG = 2 ** (32 - NODE_BITS) - 1;
+/** Layers have the numbers with the highest bit set for what is theirs. */
+const MAX_TAG = 2 ** (31 - NODE_BITS) - 1;
 /** The root of whatever version is served: it is of version 0, which none is. */
 const ROOT = 1;
 /** Versions that are known: the one served now, and those that machines may still run from. */

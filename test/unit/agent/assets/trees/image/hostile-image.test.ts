@@ -61,7 +61,7 @@ describe("an image made to do harm", () => {
       ),
       { numRuns: 3_000, interruptAfterTimeLimit: 2_000 },
     );
-  });
+  }, 30_000);
 
   it("makes no more directories than are allowed out of one deep path", async () => {
     const content = new ChunkedContent(tar(paxHeader({ path: "d/".repeat(2_000) }), { name: "x" }));
@@ -77,5 +77,5 @@ describe("an image made to do harm", () => {
     const content = new ChunkedContent(Buffer.concat(Array.from({ length: 50 }, () => part)));
     await expect(readImage(content, 5_000)).rejects.toThrow("more than 5000 files");
     expect(content.reads.length).toBeLessThan(2_600);
-  });
+  }, 30_000);
 });
