@@ -26,18 +26,18 @@ export async function showChanges(
     for (const change of changes) {
       const size = await sizeOf(dir, change);
       if (options.json) {
-        const { id: _, ...told } = change;
+        const { id: _, own: __, ...told } = change;
         printJson(context, size === undefined ? told : { ...told, size });
       } else print(context, [lineOf(change, size)]);
     }
   });
 }
 
-/** Octets of a file; undefined where the layer has none of its own. */
-async function sizeOf(dir: string, { kind, id }: LayerChange): Promise<number | undefined> {
+/** Octets of a file; undefined where they are those of the shared root. */
+async function sizeOf(dir: string, { kind, id, own }: LayerChange): Promise<number | undefined> {
   if (kind !== "file" || id === undefined) return undefined;
   const stat = await lstat(path.join(dir, hex8(id))).catch(() => undefined);
-  return stat?.size;
+  return stat?.size ?? (own ? 0 : undefined);
 }
 
 /** Names are a client's: what a terminal would take for orders is escaped. */

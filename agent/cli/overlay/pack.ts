@@ -1,4 +1,5 @@
 import { createWriteStream } from "node:fs";
+import { rm } from "node:fs/promises";
 import { ChunkCache } from "../../assets/chunk-cache.ts";
 import { AssetTree } from "../../assets/trees/asset-tree.ts";
 import { DirectoryTree } from "../../assets/trees/directory-tree.ts";
@@ -35,8 +36,9 @@ export async function packOverlay(
     const changes = changesOf(overlays.store, record.generation);
     try {
       const out = output === "-" ? host.stdout : createWriteStream(output);
-      await writeLayerTar(tree, changes, out);
+      await writeLayerTar(tree, changes, out, root !== undefined);
     } catch (cause) {
+      if (output !== "-") await rm(output, { force: true });
       if (cause instanceof AgentError) throw cause;
       throw new AgentError("E_STATE", `cannot write ${output}: ${whyNot(output, cause)}`, {
         cause,

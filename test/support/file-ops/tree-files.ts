@@ -12,7 +12,8 @@ import type { Done, FileFacts, FileOps } from "./file-ops.ts";
 
 /** A tree, asked as a client of NFS would: name by name, then by number. */
 export class TreeFiles implements FileOps {
-  private tree: Tree;
+  /** Another one after a restart. */
+  tree: Tree;
   private readonly again: () => Promise<Tree>;
 
   /** `again`: the same tree of a process that begins anew. */

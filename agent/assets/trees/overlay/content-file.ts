@@ -24,6 +24,7 @@ export class ContentFile {
   private syncing: Promise<void> | undefined;
   private following: Promise<void> | undefined;
   private times = false;
+  private retired = false;
   private readonly grown: (octets: number) => void;
 
   /** `grown`: told by how many octets on the disk it grew, or shrank. */
@@ -110,6 +111,11 @@ export class ContentFile {
     return this.following;
   }
 
+  /** It has no name any more: what is written to it now is nobody's. */
+  retire(): void {
+    this.retired = true;
+  }
+
   async close(): Promise<void> {
     await this.handle.close();
   }
@@ -125,7 +131,7 @@ export class ContentFile {
       await (times ? this.handle.sync() : this.handle.datasync());
     } finally {
       const stat = await this.handle.stat();
-      this.grown((stat.blocks - this.known.blocks) * STAT_BLOCK);
+      if (!this.retired) this.grown((stat.blocks - this.known.blocks) * STAT_BLOCK);
       this.known = stat;
       this.syncing = undefined;
     }

@@ -31,6 +31,7 @@ export class FileChanges {
       await layer.ready();
       const node = this.nodes.find(id);
       if (node === "stale") return "stale";
+      if (octets.length === 0) return await this.writeNothing(node);
       if (!node.record?.data) {
         const refused = await layer.locks.run(id, () => this.own(id, Number.POSITIVE_INFINITY));
         if (refused) return refused;
@@ -49,6 +50,18 @@ export class FileChanges {
     } catch (error) {
       return this.nodes.find(id) === "stale" ? "stale" : refusalOf(error);
     }
+  }
+
+  /** Not even a date changes. */
+  private async writeNothing(node: Found): Promise<TreeRefusal | undefined> {
+    const kind = node.record?.kind ?? (await this.kindOf(node));
+    if (kind === "directory") return "is-a-directory";
+    return kind === "symlink" ? "not-permitted" : undefined;
+  }
+
+  private async kindOf(node: Found): Promise<string> {
+    const attributes = await this.nodes.lowerAttributes(node);
+    return isRefusal(attributes) ? attributes : attributes.kind;
   }
 
   private async put(

@@ -49,6 +49,7 @@ export class FilePool {
   forget(path: string): void {
     const entry = this.files.get(path);
     this.files.delete(path);
+    entry?.ready?.retire();
     if (entry?.users === 0) close(entry);
   }
 

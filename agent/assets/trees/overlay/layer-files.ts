@@ -71,9 +71,10 @@ export class LayerFiles implements LayerSource {
     const file = this.pathOf(id);
     try {
       const { blocks } = await lstat(file);
-      this.pool.forget(file);
       await unlink(file);
-      this.grown(-blocks * STAT_BLOCK);
+      const octets = this.pool.peek(file)?.allocated ?? blocks * STAT_BLOCK;
+      this.pool.forget(file);
+      this.grown(-octets);
     } catch {
       // see above
     }

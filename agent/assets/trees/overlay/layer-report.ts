@@ -14,6 +14,8 @@ export interface LayerChange {
   readonly kind?: NodeKind;
   /** Its number; absent of what is deleted. */
   readonly id?: number;
+  /** It was made in the layer. */
+  readonly own?: true;
   /** Where it was in the lower tree, if it was renamed. */
   readonly from?: string;
   /** A directory that has nothing of the lower one of its name. */
@@ -76,6 +78,7 @@ class Report {
       change: hides ? "modified" : "added",
       kind,
       id,
+      ...(at ? {} : { own: true as const }),
       ...(from === undefined ? {} : { from }),
       ...(kind === "directory" && hides && !at ? { opaque: true as const } : {}),
     };

@@ -1,9 +1,12 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database, Table } from "../../../state/database.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import { FIRST_OWN, hex8, type LayerRecord, type NameRecord, type NodeRecord } from "./records.ts";
 
 /** Records that one transaction removes at the most: others wait for it. */
 const SWEPT_AT_ONCE = 500;
+/** Names that are read in one turn of the event loop. */
+const NAMES_AT_ONCE = 1_000;
 /** Behind every key that begins with a number in hex. */
 const BEHIND = "g";
 
@@ -63,10 +66,23 @@ export class LayerStore {
     return this.tables.names.get(hex8(generation) + hex8(directory) + name);
   }
 
-  /** What the layer says of the names of a directory. */
-  *names(generation: number, directory: number): Iterable<LayerName> {
-    const start = hex8(generation) + hex8(directory);
-    yield* this.namesFrom(start, hex8(generation) + hex8(directory + 1));
+  /**
+   * What the layer says of the names of a directory; the event loop has its turn now and then, since there may be very many.
+   * Names that are changed meanwhile are there as before or as after.
+   */
+  async names(generation: number, directory: number): Promise<ReadonlyMap<string, NameRecord>> {
+    const all = new Map<string, NameRecord>();
+    const prefix = hex8(generation) + hex8(directory);
+    const end = hex8(generation) + hex8(directory + 1);
+    for (let start = prefix; ; ) {
+      const page = [...this.tables.names.getRange({ start, end, limit: NAMES_AT_ONCE })];
+      for (const { key, value } of page) all.set(key.slice(prefix.length), value);
+      const last = page.at(-1);
+      if (page.length < NAMES_AT_ONCE || !last) return all;
+      // It is there again in the next page.
+      start = last.key;
+      await nextTurn();
+    }
   }
 
   /** All names of a layer. */

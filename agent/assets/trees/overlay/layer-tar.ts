@@ -14,12 +14,14 @@ const OPAQUE = ".wh..wh..opq";
  * Writes what a machine changed as a tar archive, in the form of an OCI image's layer: above its root unpacked as another layer,
  * it is the machine's root.
  *
- * `tree`: the machine's. Rejects with E_USAGE when it lacks what is needed of the lower tree.
+ * `tree`: the machine's; `hasLower`: whether its lower tree is the machine's as well. Rejects with E_USAGE when something of that is
+ * needed.
  */
 export async function writeLayerTar(
   tree: Tree,
   changes: readonly LayerChange[],
   out: Writable,
+  hasLower: boolean,
 ): Promise<void> {
   const archive = pack();
   const written = pipeline(archive, out);
@@ -27,7 +29,11 @@ export async function writeLayerTar(
   written.catch(() => undefined);
   try {
     const writer = new LayerTar(tree, archive);
-    for (const change of changes) await writer.add(change);
+    for (const change of changes) {
+      const { path, kind, from } = change;
+      if (!hasLower && kind === "directory" && from !== undefined) throw needsLower(path);
+      await writer.add(change);
+    }
     archive.finalize();
   } catch (error) {
     archive.destroy();
@@ -128,10 +134,14 @@ class LayerTar {
   private async ask<T>(path: string, question: TreeResult<T>): Promise<T> {
     const answer = await question;
     if (!isRefusal(answer)) return answer;
-    throw new AgentError("E_USAGE", `${path} has something of the root below it: ${answer}`, {
-      cure: "Name the directory that is the root with --root.",
-    });
+    throw needsLower(path);
   }
+}
+
+function needsLower(path: string): AgentError {
+  return new AgentError("E_USAGE", `${path} has octets of the shared root`, {
+    cure: "Name the directory that is the root with --root.",
+  });
 }
 
 function headerOf(path: string, { mode, uid, gid, mtimeMs }: NodeAttributes): Head {

@@ -56,11 +56,9 @@ export class LayerWriter {
   }
 
   /** What the layer says of all names of a directory. */
-  names(directory: number): ReadonlyMap<string, NameRecord> {
+  *names(directory: number): Iterable<readonly [string, NameRecord]> {
     const range = { start: this.prefix + hex8(directory), end: this.prefix + hex8(directory + 1) };
-    const all = new Map<string, NameRecord>();
-    for (const { key, value } of this.tables.names.getRange(range)) all.set(key.slice(16), value);
-    return all;
+    for (const { key, value } of this.tables.names.getRange(range)) yield [key.slice(16), value];
   }
 
   putName(directory: number, name: string, record: NameRecord): void {

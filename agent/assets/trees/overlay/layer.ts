@@ -103,12 +103,8 @@ export class Layer {
   }
 
   /** What the layer says of the names of a directory. */
-  names(directory: number): ReadonlyMap<string, NameRecord> {
-    const all = new Map<string, NameRecord>();
-    for (const { name, record } of this.parts.store.names(this.generation, directory)) {
-      all.set(name, record);
-    }
-    return all;
+  names(directory: number): Promise<ReadonlyMap<string, NameRecord>> {
+    return this.parts.store.names(this.generation, directory);
   }
 
   renumbered(lower: number): number | undefined {

@@ -39,9 +39,12 @@ export class NameEdit {
 
   /** Whether a directory has no names; `lower`: those that it has in the lower tree. */
   isEmpty(directory: number, lower: readonly string[]): boolean {
-    const names = this.writer.names(directory);
-    for (const { id } of names.values()) if (id !== WHITEOUT) return false;
-    return lower.every((name) => names.has(name));
+    const whiteouts = new Set<string>();
+    for (const [name, { id }] of this.writer.names(directory)) {
+      if (id !== WHITEOUT) return false;
+      whiteouts.add(name);
+    }
+    return lower.every((name) => whiteouts.has(name));
   }
 
   /** One name less leads to the node. A directory is empty, and goes with its whiteouts. */
@@ -52,7 +55,7 @@ export class NameEdit {
       return;
     }
     if (record.kind === "directory") {
-      for (const name of writer.names(id).keys()) writer.dropName(id, name);
+      for (const [name] of [...writer.names(id)]) writer.dropName(id, name);
     }
     if (record.data) this.unused.push(id);
     const { kind, parent, lower } = record;

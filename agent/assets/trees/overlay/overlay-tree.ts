@@ -167,7 +167,7 @@ export class OverlayTree implements Tree {
     const lower = await this.nodes.ask(directory, (at) => this.lower.list(at));
     if (isRefusal(lower) && (!directory.record || lower === "io")) return lower;
     // Of the moment after the lower tree was read: what was changed meanwhile is as it is now.
-    const names = this.layer.names(directory.id);
+    const names = await this.layer.names(directory.id);
     for (const { name, fileid } of isRefusal(lower) ? [] : lower) {
       if (names.has(name)) continue;
       const id = await this.nodes.numberOf(fileid, { directory: directory.id, name });

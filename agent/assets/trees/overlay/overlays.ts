@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
+import { AgentError } from "../../../errors.ts";
 import { type Database, openDatabase } from "../../../state/database.ts";
 import type { ChunkCache } from "../../chunk-cache.ts";
 import type { Tree } from "../tree.ts";
@@ -37,7 +38,14 @@ export class Overlays {
   /** Throws E_STATE. */
   static open(stateDir: string): Overlays {
     const dir = path.join(stateDir, "overlays");
-    return new Overlays(dir, openDatabase({ dir: path.join(dir, "db") }));
+    try {
+      return new Overlays(dir, openDatabase({ dir: path.join(dir, "db") }));
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error;
+      const { code, message, cause } = error;
+      const cure = `Put ${dir} back from a backup, or move it away: machines then have the roots as they are shared.`;
+      throw new AgentError(code, message, { cause, cure });
+    }
   }
 
   /** A machine's layer above `lower`. The same layer is above another lower tree once the site has changed. */

@@ -3,7 +3,7 @@ import type { TreeSpace } from "../tree.ts";
 /** What a record is charged with: a name or a node with its keys, in LMDB's pages. */
 export const RECORD_OCTETS = 512;
 /** Records of a layer at the most, however large its quota is: all of them are walked through when it is reported. */
-export const MAX_RECORDS = 1_000_000;
+export const MAX_RECORDS = 250_000;
 /** What files are stored in at least. */
 const BLOCK = 4_096;
 

@@ -105,6 +105,16 @@ table("profiles", [
     '5:28 unknown asset "b" in linux of profile "p" / did you mean "a"?',
   ],
   [
+    "an overlay of nothing",
+    profile("linux: { overlay: 1GiB }, files: { f: a }"),
+    '5:17 "overlay" in linux of profile "p" is of no use without "root" / add "root", or remove "overlay"',
+  ],
+  [
+    "an overlay without a unit",
+    profile("bsd: { loader: a, root: x, overlay: 500 }"),
+    "5:44 the number 500 has no unit / write a number with KiB, MiB, GiB or TiB, as in 8GiB",
+  ],
+  [
     "a relative rootPath",
     profile("bsd: { loader: a, root: x, rootPath: export }"),
     '5:45 "export" is not an absolute path / begin it with "/", without ".." or "//" in it',

@@ -176,6 +176,7 @@ const CHANGES: readonly (readonly [string, string, string, string])[] = [
     "profile debian",
     "linux.privilegedPorts: false → true",
   ],
+  [", rootPath", ", overlay: 500MiB, rootPath", "profile sun", "bsd.overlay added: 500 MiB"],
   ['":none"', '":vers2"', "profile sun", "bootparams.swap"],
   ["linux: { kernel: kernel", "linux: { kernel: image", "profile debian", "linux.kernel: kernel →"],
   ["[object, image]", "[image, object]", "profile debian", "initrd: object, image → image, object"],

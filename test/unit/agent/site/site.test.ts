@@ -25,7 +25,13 @@ profiles:
       loader: ofwboot
       root: { netbsd: netbsd, etc/rc: netbsd }
       bootparams: { swap: "v100:/swap", dump: /dump, install: "10.0.0.9:/js", rootopts: ":vers2" }
-  solaris: { bsd: { loader: ofwboot, root: sol/root, rootPath: /export/root, rootSquash: true } }
+  solaris:
+    bsd:
+      loader: ofwboot
+      root: sol/root
+      rootPath: /export/root
+      rootSquash: true
+      overlay: 1.5GiB
   debian:
     linux:
       kernel: kernel
@@ -131,6 +137,7 @@ describe("a site", () => {
       root: { kind: "directory", path: "/rack/sol/root" },
       rootPath: "/export/root",
       rules: { rootSquash: true, privilegedPorts: false },
+      overlay: 1.5 * 2 ** 30,
     });
   });
 

@@ -1,9 +1,13 @@
 import { onTestFinished } from "vitest";
 import { ChunkCache } from "../../../../../../agent/assets/chunk-cache.ts";
 import { DirectoryTree } from "../../../../../../agent/assets/trees/directory-tree.ts";
-import { Overlays } from "../../../../../../agent/assets/trees/overlay/overlays.ts";
 import type { OverlayTree } from "../../../../../../agent/assets/trees/overlay/overlay-tree.ts";
-import { isRefusal, type Tree, type TreeResult } from "../../../../../../agent/assets/trees/tree.ts";
+import { Overlays } from "../../../../../../agent/assets/trees/overlay/overlays.ts";
+import {
+  isRefusal,
+  type Tree,
+  type TreeResult,
+} from "../../../../../../agent/assets/trees/tree.ts";
 import { TreeFiles } from "../../../../../support/file-ops/tree-files.ts";
 import { tempDir } from "../../../../../support/temp-dir.ts";
 
@@ -33,12 +37,18 @@ export class OverlayFixture {
       await this.reopen();
       return this.tree;
     };
-    this.files = new TreeFiles(this.tree, again);
+    this.files ??= new TreeFiles(this.tree, again);
+    this.files.tree = this.tree;
     return this;
   }
 
   async reopen(): Promise<void> {
     await this.overlays.close();
+    await this.reopenAfterKill();
+  }
+
+  /** Where it is closed already. */
+  async reopenAfterKill(): Promise<void> {
     this.overlays = Overlays.open(this.stateDir);
     await this.open();
   }

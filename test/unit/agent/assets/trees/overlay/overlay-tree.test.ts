@@ -238,7 +238,13 @@ describe("OverlayTree, when the lower tree changes underneath", () => {
   it("keeps its own version of an asset when there is a newer one", async () => {
     const rc = new FakeSlot("rc", new TextContent("rc", "first", 1_000));
     const hosts = new FakeSlot("hosts", new TextContent("hosts", "first", 1_000));
-    const lower = new AssetTree("sun", new Map([["etc/rc", rc], ["etc/hosts", hosts]]));
+    const lower = new AssetTree(
+      "sun",
+      new Map([
+        ["etc/rc", rc],
+        ["etc/hosts", hosts],
+      ]),
+    );
     const o = await overlay({}, lower);
     await ok(o.files.write("etc/rc", 0, Buffer.from("FI")));
     expect(await o.text("etc/hosts")).toBe("first");
