@@ -24,8 +24,21 @@ echo LAB-DONE
 poweroff -f
 `;
 
+/** Below a layer of its own: changed, and looked at after a second start. */
+const TWO_STARTS = `
+if [ -e /etc/second-start ]; then
+  file-work check /
+  echo "LAB-MD5 $(md5sum </owned/blob.bin)"
+  echo LAB-DONE
+  poweroff -f
+fi
+file-work write /
+touch /etc/second-start
+reboot -f
+`;
+
 /** Archives as their own tools make them. */
-const ARCHIVES: Readonly<Record<string, string>> = {
+const ARCHIVES = {
   tar: 'tar -C "$0" -cf "$1" .',
   cpio: 'cd "$0" && find . | cpio --create --format=newc --quiet >"$1"',
 };
@@ -33,18 +46,7 @@ const ARCHIVES: Readonly<Record<string, string>> = {
 describe("an NFSv2 root inside an image", () => {
   for (const [format, pack] of Object.entries(ARCHIVES)) {
     realTest(`Linux, an NFSv2 root in a ${format}`, async (lab) => {
-      const archive = packRoot(lab, format, pack);
-      const site = `
-site: lab
-network: { interface: srv0, address: 192.168.77.1/24, dhcp: authoritative }
-assets:
-  system: { file: ${archive} }
-profiles:
-  diskless: { linux: { rootImage: system, rootPath: /srv/nfs } }
-machines:
-  linux1: { mac: "${MAC}", ip: 192.168.77.22, profile: diskless }
-`;
-      await startAgent(lab, site);
+      await startAgent(lab, site(packRoot(lab, format, pack, INIT)));
       const cmdline = "ip=dhcp root=/dev/nfs nfsroot=,v2,udp,nolock ro";
       const console = await runGuest(lab, { command: linuxPc(MAC, cmdline) });
       console.shows(`LAB-MD5 ${md5Text(BLOB)}`);
@@ -55,10 +57,35 @@ machines:
       console.shows("LAB-DONE");
     });
   }
+
+  realTest("Linux, an NFSv2 root in a tar with an overlay above it", async (lab) => {
+    const archive = packRoot(lab, "tar", ARCHIVES.tar, TWO_STARTS);
+    await startAgent(lab, site(archive, ", overlay: 64MiB"));
+    const cmdline = "ip=dhcp root=/dev/nfs nfsroot=,v2,udp,nolock rw";
+    const console = await runGuest(lab, { command: linuxPc(MAC, cmdline, { reboots: true }) });
+    console.lacks("LAB-BAD");
+    console.shows("LAB-OK empty a directory while it is read");
+    console.shows("LAB-OK nothing left behind");
+    console.shows(`LAB-MD5 ${md5Text(BLOB)}`);
+    console.shows("LAB-DONE");
+  });
 });
 
-function packRoot(lab: Lab, format: string, pack: string): string {
-  const root = makeNfsRoot(lab, INIT, { "owned/blob.bin": BLOB });
+function site(archive: string, more = ""): string {
+  return `
+site: lab
+network: { interface: srv0, address: 192.168.77.1/24, dhcp: authoritative }
+assets:
+  system: { file: ${archive} }
+profiles:
+  diskless: { linux: { rootImage: system, rootPath: /srv/nfs${more} } }
+machines:
+  linux1: { mac: "${MAC}", ip: 192.168.77.22, profile: diskless }
+`;
+}
+
+function packRoot(lab: Lab, format: string, pack: string, init: string): string {
+  const root = makeNfsRoot(lab, init, { "owned/blob.bin": BLOB });
   chownSync(path.join(root, "owned/blob.bin"), 1000, 100);
   symlinkSync("blob.bin", path.join(root, "owned/link"));
   const archive = path.join(lab.scratch, `root.${format}`);
