@@ -125,7 +125,8 @@ export class MemoryTree implements Tree, WritableTree {
     octets: Uint8Array,
   ): Promise<TreeRefusal | undefined> {
     const node = this.nodes.get(fileid);
-    const fault = this.fault("write", octets.length);
+    // It knows no holes: what is beyond its room is not allocated.
+    const fault = this.fault("write", offset + octets.length);
     if (!node || fault) return fault ?? "stale";
     await this.durable();
     const end = offset + octets.length;
