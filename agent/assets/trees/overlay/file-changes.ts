@@ -25,30 +25,35 @@ export class FileChanges {
     this.layer = nodes.layer;
   }
 
-  async write(id: number, offset: number, octets: Uint8Array): Promise<TreeRefusal | undefined> {
-    const { layer } = this;
-    try {
-      await layer.ready();
+  write(id: number, offset: number, octets: Uint8Array): Promise<TreeRefusal | undefined> {
+    return this.settled(id, async () => {
+      const { layer } = this;
       const node = this.nodes.find(id);
       if (node === "stale") return "stale";
-      if (octets.length === 0) return await this.writeNothing(node);
+      if (octets.length === 0) return this.writeNothing(node);
       if (!node.record?.data) {
         const refused = await layer.locks.run(id, () => this.own(id, Number.POSITIVE_INFINITY));
         if (refused) return refused;
       }
       if (!Number.isSafeInteger(offset + octets.length)) return "too-large";
-      return await layer.files.use(id, (file) => this.put(file, offset, octets));
-    } catch (error) {
-      return this.nodes.find(id) === "stale" ? "stale" : refusalOf(error);
-    }
+      return layer.files.use(id, (file) => this.put(file, offset, octets));
+    });
   }
 
-  async change(id: number, change: NodeChange): Promise<TreeRefusal | undefined> {
+  change(id: number, change: NodeChange): Promise<TreeRefusal | undefined> {
+    return this.settled(id, () => this.layer.locks.run(id, () => this.changeAlone(id, change)));
+  }
+
+  private async settled(
+    id: number,
+    work: () => Promise<TreeRefusal | undefined>,
+  ): Promise<TreeRefusal | undefined> {
     try {
-      await this.layer.ready();
-      return await this.layer.locks.run(id, () => this.changeAlone(id, change));
+      return await this.layer.work(work);
     } catch (error) {
-      return this.nodes.find(id) === "stale" ? "stale" : refusalOf(error);
+      // Its octets go with the node.
+      if (this.layer.isOpen && this.nodes.find(id) === "stale") return "stale";
+      return refusalOf(error);
     }
   }
 

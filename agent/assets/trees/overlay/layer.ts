@@ -1,4 +1,5 @@
 import path from "node:path";
+import { AgentError } from "../../../errors.ts";
 import type { FilePool } from "./file-pool.ts";
 import { KeyLocks } from "./key-locks.ts";
 import { LayerFiles } from "./layer-files.ts";
@@ -43,6 +44,8 @@ export class Layer {
   private readonly parts: LayerParts;
   private quotaOctets: number;
   private opened: Opened | undefined;
+  private readonly working = new Set<Promise<unknown>>();
+  private closing = false;
   private freeAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: LayerParts) {
@@ -68,6 +71,7 @@ export class Layer {
   /** Makes the layer where there is none. Rejects with E_STATE. */
   async open(): Promise<void> {
     const { store, key } = this.parts;
+    if (this.closing) throw new AgentError("E_STATE", `the overlay ${key} is closed`);
     this.begin(await store.open(key));
   }
 
@@ -75,6 +79,18 @@ export class Layer {
   async ready(): Promise<void> {
     if (!this.isOpen) await this.open();
     await this.now.counted;
+  }
+
+  /** Does a change once it is known how much the layer uses; `close` waits for it. Rejects with E_STATE. */
+  async work<T>(change: () => Promise<T>): Promise<T> {
+    if (this.closing) throw new AgentError("E_STATE", `the overlay ${this.key} is closed`);
+    const work = this.ready().then(change);
+    this.working.add(work);
+    try {
+      return await work;
+    } finally {
+      this.working.delete(work);
+    }
   }
 
   get generation(): number {
@@ -133,6 +149,8 @@ export class Layer {
   }
 
   async close(): Promise<void> {
+    this.closing = true;
+    await Promise.allSettled(this.working);
     const opened = this.opened;
     this.opened = undefined;
     if (!opened) return;

@@ -238,12 +238,13 @@ export class NameChanges {
     if (Buffer.byteLength(name) > MAX_NAME) return "name-too-long";
     if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) return "not-permitted";
     try {
-      await this.layer.ready();
-      for (let i = 0; i < MAX_TRIES; i++) {
-        const result = await attempt();
-        if (result !== AGAIN) return result as T | TreeRefusal;
-      }
-      return "io";
+      return await this.layer.work(async () => {
+        for (let i = 0; i < MAX_TRIES; i++) {
+          const result = await attempt();
+          if (result !== AGAIN) return result as T | TreeRefusal;
+        }
+        return "io";
+      });
     } catch (error) {
       return refusalOf(error);
     }

@@ -17,6 +17,7 @@ import { mergedAttributes } from "./overlay-attributes.ts";
 import { OverlayChanges } from "./overlay-changes.ts";
 import { type Found, OverlayNodes } from "./overlay-nodes.ts";
 import { hex8, ROOT, WHITEOUT } from "./records.ts";
+import { refusalOf } from "./refusal-of.ts";
 
 /**
  * A machine's writable layer above a tree that it shares with others.
@@ -101,7 +102,9 @@ export class OverlayTree implements Tree {
 
   /** Answers at once what needs neither the disk nor the lower tree's. */
   private withNode<T>(id: number, then: (node: Found) => TreeResult<T>): TreeResult<T> {
-    if (!this.layer.isOpen) return this.layer.open().then(() => this.withNode(id, then));
+    if (!this.layer.isOpen) {
+      return this.layer.open().then(() => this.withNode(id, then), refusalOf);
+    }
     const node = this.nodes.find(id);
     return node === "stale" ? "stale" : then(node);
   }

@@ -64,6 +64,24 @@ describe("an overlay that many use at once", () => {
     }
   });
 
+  it("ends what is under way when it is closed, and refuses what comes after that", async () => {
+    const o = await overlay();
+    await o.put("f", "x");
+    const id = await o.id("f");
+    const writes = [1, 2, 3].map((at) => o.tree.writable.write(id, at, Buffer.from("y")));
+    const making = o.tree.writable.create({ directory: o.tree.root, name: "g" }, {});
+    await o.overlays.close();
+    expect(await Promise.all(writes)).toEqual([undefined, undefined, undefined]);
+    expect(await making).toBeTypeOf("number");
+    expect(await o.tree.writable.write(id, 0, Buffer.from("z"))).toBe("io");
+    expect(await o.tree.writable.remove({ directory: o.tree.root, name: "g" })).toBe("io");
+    expect(await o.tree.attributes(id)).toBe("io");
+    expect(await o.tree.content(id)).toBe("io");
+    await o.reopenAfterKill();
+    expect(await o.text("f")).toBe("xyyy");
+    expect(await o.list()).toEqual(["f", "g"]);
+  });
+
   it("never has two directories within one another", async () => {
     const o = await overlay({ "a/x": "", "b/y": "" });
     await Promise.all([o.files.rename("a", "b/a"), o.files.rename("b", "a/b")]);
