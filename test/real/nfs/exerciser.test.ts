@@ -10,7 +10,7 @@ import { realTest } from "../support/real-test.ts";
 import { RpcByRelay } from "../support/rpc-by-relay.ts";
 
 /** FSX_SECONDS=600 for ten minutes; FSX_SEED for another course. */
-const { FSX_SECONDS = "60", FSX_SEED = "20261121" } = process.env;
+const { FSX_SECONDS = "40", FSX_SEED = "20261121" } = process.env;
 
 /** The agent is started again three times; a test may take longer than it runs. */
 const OWN_TIMEOUT_MS = (Number(FSX_SECONDS) + 120) * 1_000;

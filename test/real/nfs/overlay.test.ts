@@ -15,7 +15,7 @@ import { linuxPc, uBootArm64 } from "../support/qemu.ts";
 import { realTest } from "../support/real-test.ts";
 
 /** How long a guest exercises its root, and with which numbers. */
-const { FSX_GUEST_SECONDS = "20", FSX_SEED = "20261121" } = process.env;
+const { FSX_GUEST_SECONDS = "12", FSX_SEED = "20261121" } = process.env;
 
 const MACS = ["52:54:00:aa:00:02", "52:54:00:aa:00:03"] as const;
 const [MAC] = MACS;
