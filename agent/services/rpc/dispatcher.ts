@@ -31,7 +31,10 @@ export interface ReplySink {
   commit(len: number, payload?: readonly Uint8Array[]): void;
 }
 
-/** Calls of one peer that may be worked on at a time; further ones are dropped, and come again. */
+/**
+ * Calls of one peer by UDP that may be worked on at a time; further ones are dropped, and come again. By TCP nothing comes again
+ * before the connection is given up: there the transport stops reading instead.
+ */
 const MAX_PENDING = 64;
 
 /** How a call arrived. */
@@ -133,7 +136,7 @@ export class RpcDispatcher {
     const pending = this.pending.get(from.src);
     if (pending) {
       const repeated = pending.has(callKey(from, xid, proc));
-      if (repeated || pending.size >= MAX_PENDING) {
+      if (repeated || (from.transport === "udp" && pending.size >= MAX_PENDING)) {
         context.counters.add("rpc", repeated ? "repeated" : "too-many");
         return undefined;
       }

@@ -210,7 +210,7 @@ export class MountProgram implements RpcProgram {
 async function resolveDirectory(exported: Export, path: string): Promise<Resolved> {
   const root = namesOf(exported.path);
   const names = namesOf(path);
-  if (names.includes("..") || root.some((name, i) => names[i] !== name)) {
+  if (root.some((name, i) => names[i] !== name)) {
     return { status: MountStat.Acces, why: `only ${exported.path} is exported to it` };
   }
   const { tree } = exported;
@@ -243,6 +243,12 @@ function tidy(path: string): string {
   return `/${namesOf(path).join("/")}`;
 }
 
+/** U-Boot puts the text of a relative link behind its directory as it is: `/srv/nfs/boot/../kernel`. */
 function namesOf(path: string): readonly string[] {
-  return path.split("/").filter((name) => name !== "" && name !== ".");
+  const names: string[] = [];
+  for (const name of path.split("/")) {
+    if (name === "..") names.pop();
+    else if (name !== "" && name !== ".") names.push(name);
+  }
+  return names;
 }

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { INITRAMFS } from "./products.ts";
 
-/**
- * The lab's initramfs with an init of our own laid over it: it prints `LAB-CMDLINE`,
- * `LAB-VERSION <version>`, `LAB-DONE`, and powers off. Linux unpacks one archive after the other.
- */
+/** The lab's initramfs with an init that prints `LAB-CMDLINE`, `LAB-VERSION <version>`, `LAB-DONE`, and powers off. */
 export function initramfsThatSays(version: string): Uint8Array {
-  const init = `#!/bin/busybox sh
+  return initramfsWith(
+    INITRAMFS,
+    `#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs dev /dev 2>/dev/null
 exec >/dev/console 2>&1 </dev/console
@@ -14,9 +13,14 @@ echo "LAB-CMDLINE $(/bin/busybox cat /proc/cmdline)"
 echo "LAB-VERSION ${version}"
 echo LAB-DONE
 /bin/busybox poweroff -f
-`;
+`,
+  );
+}
+
+/** An initramfs with another init laid over it: Linux unpacks one archive after the other. */
+export function initramfsWith(initramfs: string, init: string): Uint8Array {
   const archive = entry("init", 0o100755, init) + entry("TRAILER!!!", 0, "");
-  return Buffer.concat([padded(readFileSync(INITRAMFS)), Buffer.from(archive, "latin1")]);
+  return Buffer.concat([padded(readFileSync(initramfs)), Buffer.from(archive, "latin1")]);
 }
 
 /** cpio "newc": 13 fields of 8 hex digits, the name, the octets, each padded to 4. */

@@ -39,5 +39,9 @@ export const BUSYBOX: string = product("busybox/busybox");
 export const POWERGUEST_KERNEL: string = product("powerguest/vmlinuz");
 /** Its init mounts two disks and runs a program from the first on the second. */
 export const POWERGUEST_INITRAMFS: string = product("powerguest/initrd.gz");
+/** The kernel of Debian's installations: its NFS has version 2, but not UDP. */
+export const DEBIAN_KERNEL: string = product("debian-nfs/vmlinuz");
+/** Its `/load-modules` loads what NFS takes; its init is to be replaced. */
+export const DEBIAN_INITRAMFS: string = product("debian-nfs/initrd.gz");
 /** iPXE as a UEFI program, from Debian's package. */
 export const IPXE_EFI = "/usr/lib/ipxe/ipxe.efi";

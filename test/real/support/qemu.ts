@@ -52,13 +52,25 @@ export function uBootArm64(
   ];
 }
 
-/** A PC that starts the lab kernel directly, so that the kernel is the network's first client. */
-export function linuxPc(mac: string, cmdline: string): string[] {
+/** What a {@link linuxPc} may have beside a command line. */
+export interface LinuxPcOptions {
+  /** Its tap, as of all guests. */
+  readonly port?: number;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  /** A reset starts it again; without this it ends QEMU. */
+  readonly reboots?: boolean;
+}
+
+/** A PC that starts a kernel directly, the lab's by default, so that the kernel is the network's first client. */
+export function linuxPc(mac: string, cmdline: string, options: LinuxPcOptions = {}): string[] {
+  const { port = 0, kernel = KERNEL_X86_64, initrd, reboots = false } = options;
   return [
     ...["qemu-system-x86_64", "-accel", "tcg", "-M", "pc", "-cpu", "max", "-m", "256"],
-    ...["-nographic", "-no-reboot", "-netdev", tap(0)],
+    ...["-nographic", ...(reboots ? [] : ["-no-reboot"]), "-netdev", tap(port)],
     ...["-device", `virtio-net-pci,netdev=n0,mac=${mac}${NO_ROM}`],
-    ...["-kernel", KERNEL_X86_64, "-append", `console=ttyS0 panic=1 ${cmdline}`],
+    ...["-kernel", kernel, ...(initrd === undefined ? [] : ["-initrd", initrd])],
+    ...["-append", `console=ttyS0 panic=1 ${cmdline}`],
   ];
 }
 

@@ -10,7 +10,11 @@ const TEST_TIMEOUT_MS = 240_000;
  * One test with a lab of its own, captured from the start and always taken down. When it fails, the
  * consoles, the agent's log and the capture stay in `test-output/real/<test>/`.
  */
-export function realTest(name: string, body: (lab: Lab) => Promise<void>): void {
+export function realTest(
+  name: string,
+  body: (lab: Lab) => Promise<void>,
+  timeoutMs: number = TEST_TIMEOUT_MS,
+): void {
   it(
     name,
     async () => {
@@ -29,7 +33,7 @@ export function realTest(name: string, body: (lab: Lab) => Promise<void>): void 
       await lab.close();
       rmSync(evidence, { recursive: true, force: true });
     },
-    TEST_TIMEOUT_MS,
+    timeoutMs,
   );
 }
 

@@ -213,12 +213,13 @@ export class FileChanges {
   }
 }
 
-/** Chunk by chunk; where there are zeros only, there is a hole. */
+/** Chunk by chunk; where there are zeros only, there is a hole. A file of an image may begin within its first chunk. */
 async function copy(content: Content, len: number, file: ContentFile): Promise<void> {
-  const { chunkLen } = content;
-  for (let at = 0, i = 0; at < len; at += chunkLen, i++) {
-    const octets = (content.peek(i) ?? (await content.load(i))).subarray(0, len - at);
-    if (!isZero(octets)) await file.put(at, octets);
+  const { chunkLen, base = 0 } = content;
+  for (let at = -base, i = 0; len > 0 && at < len; at += chunkLen, i++) {
+    const chunk = content.peek(i) ?? (await content.load(i));
+    const octets = chunk.subarray(Math.max(0, -at), len - at);
+    if (!isZero(octets)) await file.put(Math.max(0, at), octets);
   }
   await file.resize(len);
 }

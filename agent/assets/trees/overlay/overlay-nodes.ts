@@ -233,7 +233,7 @@ export class OverlayNodes {
     const { kind, nlink } = attributes;
     const common = { kind, at, parent: at.directory, ...(lower === undefined ? {} : { lower }) };
     if (kind === "directory") return { id, record: { ...common, nlink: 0 } };
-    if (kind === "file") return { id, record: { ...common, nlink } };
+    if (kind !== "symlink") return { id, record: { ...common, nlink } };
     const link = await this.ask(node, (n) => this.lower.readlink(n));
     return isRefusal(link) ? link : { id, record: { ...common, nlink, target: link.target } };
   }

@@ -207,6 +207,10 @@ describe("mount", () => {
     ["/debian", V100, 13],
     ["/sun/../debian", V100, 13],
     ["/sun/..", V100, 13],
+    ["/sun/etc/..", V100, 0], // U-Boot, of a symbolic link to ../vmunix
+    ["/debian/../sun/etc", V100, 0],
+    ["/sun/etc/../../debian/etc", V100, 13],
+    ["/../../sun", V100, 0],
     ["/sunny", V100, 13],
     ["/", V100, 13],
     ["", V100, 13],

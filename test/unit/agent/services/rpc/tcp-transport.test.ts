@@ -135,6 +135,18 @@ describe("serveRpcByTcp", () => {
     });
   });
 
+  it("answers every call of a burst: a client of TCP does not ask again (Linux with rsize 1024)", async () => {
+    const { socket } = await setUp();
+    const burst: number[] = [];
+    for (let xid = 0; xid < 200; xid++) {
+      const call = callOctets(PROG, 2, 3);
+      call[3] = xid;
+      burst.push(...record(call));
+    }
+    socket.arrive(Uint8Array.from(burst));
+    await eventually(() => records(socket).length === 200, "all replies");
+  });
+
   it("stops reading while its client takes nothing, and goes on after", async () => {
     const { socket, nfs } = await setUp();
     socket.stalled = true;
