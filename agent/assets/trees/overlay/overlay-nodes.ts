@@ -44,17 +44,27 @@ export interface Pin {
 export class OverlayNodes {
   readonly layer: Layer;
   readonly lower: Tree;
+  /** The root of what is below: of the version that the machine has mounted, where there are several. */
+  private lowerRoot: number;
   private readonly placed = new LRUCache<number, number>({ max: MAX_PLACED, ttl: PLACED_MS });
   private readonly hints = new LRUCache<number, LowerPlace>({ max: MAX_HINTS });
 
   constructor(layer: Layer, lower: Tree) {
     this.layer = layer;
     this.lower = lower;
+    this.lowerRoot = lower.root;
+  }
+
+  /** From now on this root of the lower tree is meant. */
+  mount(lowerRoot: number): void {
+    if (lowerRoot === this.lowerRoot) return;
+    this.lowerRoot = lowerRoot;
+    this.placed.clear();
   }
 
   find(id: number): Found | "stale" {
     const record = this.layer.node(id);
-    if (id === ROOT) return { id, record, lower: this.lower.root };
+    if (id === ROOT) return { id, record, lower: this.lowerRoot };
     if (record) return record.gone ? "stale" : { id, record, lower: record.lower };
     return id > 0 && id < ROOT ? { id, record, lower: id } : "stale";
   }

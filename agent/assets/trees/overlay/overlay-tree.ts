@@ -43,6 +43,14 @@ export class OverlayTree implements Tree {
     this.writable = new OverlayChanges(this.nodes);
   }
 
+  /** From now on the machine is above the newest version of what is below; until then it stays above the one that it has. */
+  async mountPoint(): Promise<number | TreeRefusal> {
+    const below = await (this.lower.mountPoint?.() ?? this.lower.root);
+    if (isRefusal(below)) return below;
+    this.nodes.mount(below);
+    return ROOT;
+  }
+
   attributes(fileid: number): TreeResult<NodeAttributes> {
     return this.withNode(fileid, (node) => {
       if (!node.record) return this.nodes.lowerAttributes(node);

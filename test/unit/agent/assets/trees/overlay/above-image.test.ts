@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { tar } from "../../../../../support/archive-octets.ts";
+import { ImageTree } from "../../../../../../agent/assets/trees/image/image-tree.ts";
+import { ChunkedContent, tar } from "../../../../../support/archive-octets.ts";
+import { FakeSlot } from "../../../../../support/fake-slots.ts";
 import { treeOf } from "../image/walk.ts";
 import { ok, overlay } from "./fixture.ts";
 
@@ -21,5 +23,22 @@ describe("an overlay above an image", () => {
     expect(await o.text("first")).toBe("one");
     await o.reopen();
     expect(await o.text("second")).toBe("two\nmore\n");
+  });
+
+  it("stays above the version that the machine has mounted until it mounts anew", async () => {
+    const version = (letter: string, text: string): ChunkedContent =>
+      new ChunkedContent(
+        tar({ name: "etc/rc", text }, { name: "etc/fstab", text }),
+        letter.repeat(64),
+      );
+    const slot = new FakeSlot("root", version("a", "old"));
+    const o = await overlay({}, new ImageTree(slot));
+    expect(await ok(o.tree.mountPoint())).toBe(o.tree.root);
+    await ok(o.files.write("etc/fstab", 3, Buffer.from(" but mine")));
+    slot.become(version("b", "new"));
+    expect(await o.text("etc/rc")).toBe("old");
+    expect(await ok(o.tree.mountPoint())).toBe(o.tree.root);
+    expect(await o.text("etc/rc")).toBe("new");
+    expect(await o.text("etc/fstab")).toBe("old but mine");
   });
 });
