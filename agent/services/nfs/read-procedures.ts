@@ -167,7 +167,7 @@ export class ReadProcedures {
       if (!isRefusal(found)) return this.entry(answer, tree, found);
       refuse(answer, codeOf(found));
       // What a loader looks for in vain (another kernel name) is told; what a running system does not find is its own affair.
-      if (directory === tree.root) this.notFound(call, name);
+      if (tree.parent(directory) === directory) this.notFound(call, name);
     });
   }
 
