@@ -37,6 +37,10 @@ export interface UdpPort {
     payload?: readonly Uint8Array[],
     sent?: () => void,
   ): void;
+  /** From now on what has a payload goes to this neighbour by the shortest way that there is. */
+  hasten?(dst: Ipv4): void;
+  /** From now on everything goes by the host's own way. */
+  plain?(): void;
   close(): void;
 }
 

@@ -26,6 +26,8 @@ export interface FrameLane {
    * replies may come late, when the lane is closed or the interface is down.
    */
   send(len: number): void;
+  /** The same for one of many frames: whether the kernel had room for it. Nobody is told when it had none. */
+  offer?(len: number): boolean;
   /**
    * Takes frames that have come and that nobody was told of. Called now and then, it finds out that an interface went down and
    * came back while frames were waiting: from then on nobody is told of any.
@@ -179,6 +181,15 @@ export function openFrameLane(
         session.inject(tx.subarray(0, len));
       } catch (error) {
         failed(error instanceof Error ? error.message : String(error));
+      }
+    },
+    offer(len) {
+      if (!open) return false;
+      try {
+        session.inject(tx.subarray(0, len));
+        return true;
+      } catch {
+        return false;
       }
     },
     check() {

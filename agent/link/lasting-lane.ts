@@ -47,6 +47,10 @@ export class LastingLane implements FrameLane {
     this.inner.send(len);
   }
 
+  offer(len: number): boolean {
+    return !this.down && (this.inner.offer?.(len) ?? false);
+  }
+
   /** The interface is back: false when it cannot be opened all the same. */
   reopen(): boolean {
     if (this.closed || !this.down) return true;

@@ -16,6 +16,7 @@ import {
   type UdpPort,
   type UdpPorts,
 } from "./datagram.ts";
+import type { LinkRoute, LinkWay } from "./link-way.ts";
 import type { PeerGuard } from "./peer-guard.ts";
 import type { InheritedSockets } from "./systemd.ts";
 
@@ -39,6 +40,7 @@ interface Shared {
   readonly rx: Octets;
   readonly pool: TxPool;
   readonly guard: Pick<PeerGuard, "admits" | "dropped">;
+  readonly link?: LinkWay | undefined;
 }
 
 interface BindOptions {
@@ -63,11 +65,12 @@ export class KernelUdpPorts implements UdpPorts {
     inherited: InheritedSockets,
     random: () => number,
     transferPorts: { readonly first: number; readonly last: number } = TRANSFER_PORTS,
+    link?: LinkWay,
   ) {
     this.address = address;
     this.broadcastAddress = broadcastAddress;
     this.inherited = inherited;
-    this.shared = { rx: Octets.alloc(RX_SLAB_LEN), pool: new TxPool(TX_SLABS), guard };
+    this.shared = { rx: Octets.alloc(RX_SLAB_LEN), pool: new TxPool(TX_SLABS), guard, link };
     this.transferPorts = transferPorts;
     const { first, last } = transferPorts;
     this.nextTransferPort = first + (random() % (last - first + 1));
@@ -191,6 +194,9 @@ class KernelUdpPort implements UdpPort {
   /** What the kernel has not taken yet. */
   private readonly waiting: { readonly slab: TxSlab; readonly sent: (() => void) | undefined }[] =
     [];
+  /** To whom the shortest way is wanted, and that way. */
+  private wanted: Ipv4 | undefined;
+  private route: LinkRoute | undefined;
   private settling: NodeJS.Timeout | undefined;
   private readonly current: { -readonly [K in keyof Datagram]: Datagram[K] };
 
@@ -231,6 +237,11 @@ class KernelUdpPort implements UdpPort {
   ): void {
     const { sender, waiting } = this;
     const { u8 } = slab.octets;
+    if (payload && this.isHastened(u8, len, dst, dstPort, payload)) {
+      this.shared.pool.release(slab);
+      sent?.();
+      return;
+    }
     const end = payload ? append(payload, u8, len) : len;
     // What does not fit is gathered from where it is.
     const list = end < 0 && payload ? [u8.subarray(0, len), ...payload] : undefined;
@@ -253,7 +264,21 @@ class KernelUdpPort implements UdpPort {
     pending?.();
   }
 
+  hasten(dst: Ipv4): void {
+    this.wanted = dst;
+    // What comes too late is for nobody.
+    this.shared.link?.to(dst).then((route) => {
+      if (this.wanted === dst) this.route = route;
+    });
+  }
+
+  plain(): void {
+    this.wanted = undefined;
+    this.route = undefined;
+  }
+
   close(): void {
+    this.plain();
     clearTimeout(this.settling);
     this.settle();
     for (const socket of this.sockets) socket.close();
@@ -273,6 +298,17 @@ class KernelUdpPort implements UdpPort {
       this.shared.pool.release(slab);
       sent?.();
     }
+  }
+
+  private isHastened(
+    u8: Uint8Array,
+    len: number,
+    dst: Ipv4,
+    dstPort: number,
+    payload: readonly Uint8Array[],
+  ): boolean {
+    const { route } = this;
+    return route?.dst === dst && route.send(this.port, dstPort, u8, len, payload);
   }
 
   private textOf(dst: Ipv4): string {

@@ -7,6 +7,7 @@ import { AgentError } from "../errors.ts";
 import { LINK_FRAME_LEN, openFrameLane } from "../link/frame-lane.ts";
 import { findInterface, interfaceMtu, type RackInterface } from "../link/interfaces.ts";
 import { LastingLane } from "../link/lasting-lane.ts";
+import { LinkWay } from "../link/link-way.ts";
 import { askLoopback } from "../link/loopback-udp.ts";
 import { cardOf } from "../link/neighbour-table.ts";
 import { Neighbours } from "../link/neighbours.ts";
@@ -135,7 +136,15 @@ export class RackNetwork {
     this.stops.push(() => neighbours.clear());
     const random = (): number => randomBytes(4).readUInt32BE(0);
     const { ports } = network.tftp;
-    const udp = new KernelUdpPorts(address, broadcast, guard, inherited, random, ports);
+    const mtu = await interfaceMtu(rack);
+    const link = new LinkWay({
+      lane: () => this.lane,
+      cardOf: (peer) => cardOf(peer, rack.name),
+      src: address,
+      mac: rack.mac,
+      mtu,
+    });
+    const udp = new KernelUdpPorts(address, broadcast, guard, inherited, random, ports, link);
     const tcp = new KernelTcpPorts(address, guard, inherited, budgets.tcpConnections);
     const openLink = (): LastingLane => {
       const failed = (text: string): void => log.warn(`not sent: ${text}`);
@@ -152,7 +161,6 @@ export class RackNetwork {
     const rpcHost = { cardOf: (peer: Ipv4) => cardOf(peer, rack.name), rpcbind };
     const { uploads } = input;
     await uploads?.sweep();
-    const mtu = await interfaceMtu(rack);
     const own = { mac: rack.mac, mtu, uploads, rpcHost };
     const lanes = { udp, tcp, neighbours, ...own, openLink };
     this.services = await startServices(

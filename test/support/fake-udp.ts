@@ -26,6 +26,8 @@ export class FakeUdpPort implements UdpPort {
   closed = false;
   /** As if the kernel took nothing: `borrow` gives no memory. */
   congested = false;
+  /** To whom payload is to go by the shortest way. */
+  hastened: Ipv4 | undefined;
   private handler: (d: Datagram) => void = () => {};
   private readonly pool = new TxPool(SLABS);
   private lent = 0;
@@ -70,6 +72,14 @@ export class FakeUdpPort implements UdpPort {
     if (!this.closed) this.sent.push({ octets: new Octets(concat(pieces)), dst, dstPort });
     this.release(slab);
     sent?.();
+  }
+
+  hasten(dst: Ipv4): void {
+    this.hastened = dst;
+  }
+
+  plain(): void {
+    this.hastened = undefined;
   }
 
   close(): void {

@@ -25,6 +25,8 @@ import type { Session } from "./transfers.ts";
 const PROGRESS_MS = 250;
 /** Until the kernel has taken some of what was sent, ms. */
 const ROOM_MS = 1;
+/** A file of so many octets and more is worth the search for the shortest way to its reader. */
+const HASTE_LEN = 256 * 1024;
 /** Netascii is converted into the slab itself. */
 const MAX_NETASCII_BLKSIZE = TX_SLAB_LEN - TFTP_HEADER_LEN;
 
@@ -144,13 +146,21 @@ export class Transfer implements Session {
     const { view, sender } = this;
     if (!isOfPeer(this.o, view, d)) return;
     this.heardMs = this.o.context.clock.now();
-    if (view.opcode === TftpOpcode.Ack) sender.handleAck(view.block, this.heardMs);
-    else if (view.opcode === TftpOpcode.Error) {
+    if (view.opcode === TftpOpcode.Ack) {
+      if (!this.begun) this.hasten();
+      sender.handleAck(view.block, this.heardMs);
+    } else if (view.opcode === TftpOpcode.Error) {
       this.peerWords = view.errorMessageText();
       sender.handleError(view.errorCode);
     } else return;
     this.tell();
     this.pump();
+  }
+
+  /** The host has spoken with the client by now, and knows its card. */
+  private hasten(): void {
+    const { port, dst } = this.o;
+    if (this.content.size >= HASTE_LEN) port.hasten?.(dst);
   }
 
   private sendData(slab: TxSlab, block: number, at: number, len: number): void {
@@ -238,8 +248,11 @@ export class Transfer implements Session {
     const { clock } = this.o.context;
     this.cancelTimer = clock.after(ms, () => {
       this.cancelTimer = undefined;
+      const before = this.sender.retransmissions;
       this.sender.handleTimeout(clock.now());
       this.pump();
+      // Whatever it was that was lost: the next ones go by the way that the host would choose.
+      if (this.sender.retransmissions > before) this.o.port.plain?.();
     });
   }
 
