@@ -177,6 +177,16 @@ export class TftpSender {
     return this.acked;
   }
 
+  /** Time-outs since the client was heard last. */
+  get timeouts(): number {
+    return this.retries;
+  }
+
+  /** Whether every block was sent at least once. */
+  get allSent(): boolean {
+    return this.highest === this.last;
+  }
+
   /** Whether block numbers wrap in this file: Raspberry Pi 4/5 EEPROMs before 2025-09-23 fail there (rpi-eeprom#720). */
   get rollsOver(): boolean {
     return this.last > 0xffff && this.last !== Number.POSITIVE_INFINITY;
@@ -285,7 +295,7 @@ export class TftpSender {
   handleTimeout(nowMs: number): void {
     if (nowMs < this.deadline) return;
     if (this.isPatienceOver(nowMs)) {
-      this.fail(this.phase === "data" && this.highest === this.last ? "unconfirmed" : "timeout");
+      this.fail(this.phase === "data" && this.allSent ? "unconfirmed" : "timeout");
       return;
     }
     this.retries += 1;

@@ -16,6 +16,8 @@ export interface Resumption {
   /** As if it came now; the view is on it. */
   act(view: TftpView, d: Datagram, asked: Asked, heldMs: number): void;
   refuse(d: Datagram, asked: Asked, refusal: Refusal): void;
+  /** No more may be held now. */
+  putOff(d: Datagram, asked: Asked, why: string): void;
 }
 
 /** Requests for what is not there yet: unanswered until the file is there, or as long as their clients are known to wait. */
@@ -56,6 +58,7 @@ export class HeldReads {
     asked: Asked,
     { slot, why }: { readonly slot: Slot; readonly why: string },
     transfers: Transfers,
+    inTurn: boolean,
   ): void {
     const { src, srcPort } = d;
     const key = peerText(src, srcPort);
@@ -65,9 +68,9 @@ export class HeldReads {
       return;
     }
     transfers.replace(peerKey(src, srcPort));
-    const full = isNew ? transfers.full(src) : undefined;
+    const full = isNew ? transfers.full(src, inTurn) : undefined;
     if (full !== undefined) {
-      this.journal.note(asked, "silent", full);
+      this.next.putOff(d, asked, full);
       return;
     }
     // The lane's memory is a Buffer, whose `slice` is no copy.

@@ -19,9 +19,13 @@ import { peerKey } from "./peer.ts";
 import { SharedPorts } from "./shared-ports.ts";
 import { type Asked, TftpJournal } from "./tftp-journal.ts";
 import { Transfer, type TransferEnd } from "./transfer.ts";
-import { REPEATED, Transfers } from "./transfers.ts";
+import { REPEATED, TOO_MANY, Transfers } from "./transfers.ts";
 import type { UploadStore } from "./upload-store.ts";
 import { UploadTransfer } from "./upload-transfer.ts";
+import { type Turn, WaitingRequests } from "./waiting-requests.ts";
+
+/** Requests that may wait for a transfer to end: a rack that is powered on at once. */
+const WAITING = { requests: 2_048, octets: 262_144 } as const;
 
 /** What the service works within. */
 export interface TftpServerInput {
@@ -40,7 +44,8 @@ export interface TftpServerInput {
  * asks everybody when its own server does not answer. A unicast one gets its error at once.
  *
  * A request for what is being fetched gets no answer, not even an OACK, for as long as its client goes on asking: it is
- * answered when the file is there, at the port it was sent from last.
+ * answered when the file is there, at the port it was sent from last. The same holds when as many transfers run as may: the oldest
+ * request is served when one ends.
  */
 export class TftpServer {
   private readonly context: ServiceContext;
@@ -52,6 +57,8 @@ export class TftpServer {
   private readonly journal: TftpJournal;
   private readonly held: HeldReads;
   private readonly transfers: Transfers;
+  private readonly waiting: WaitingRequests;
+  private nextDue = false;
   private port: UdpPort | undefined;
   /** There when transfers go on at the one port. */
   private shared: SharedPorts | undefined;
@@ -67,8 +74,13 @@ export class TftpServer {
     this.held = new HeldReads(context, this.journal, {
       act: (view, d, asked, heldMs) => this.act(view, d, asked, heldMs),
       refuse: (d, asked, refusal) => this.refuse(d, asked, refusal),
+      putOff: (d, asked, why) => this.putOff(d, asked, why),
     });
-    this.transfers = new Transfers(this.limits, maxTransfers, this.held, () => context.clock.now());
+    const now = (): number => context.clock.now();
+    const freed = (): void => this.serveNextSoon();
+    this.transfers = new Transfers(this.limits, maxTransfers, this.held, freed, now);
+    const perMachine = this.limits.transfersPerMachine;
+    this.waiting = new WaitingRequests({ ...WAITING, perMachine }, now);
   }
 
   async start(): Promise<void> {
@@ -92,6 +104,7 @@ export class TftpServer {
 
   private close(): void {
     this.held.clear();
+    this.waiting.clear();
     this.port?.close();
     this.port = undefined;
   }
@@ -122,6 +135,7 @@ export class TftpServer {
     const back = heldBack(known, context);
     if (back !== undefined) {
       this.held.drop(d);
+      this.waiting.drop(d);
       journal.note({ plan: known, name, verb }, "silent", back);
       return;
     }
@@ -130,26 +144,69 @@ export class TftpServer {
     this.act(view, d, { plan, name, verb }, 0);
   }
 
-  /** Does what a request leads to; the view is on it. `heldMs`: how long it was held. */
+  /** Does what a request leads to; the view is on it. `heldMs`: how long it was held or waited. */
   private act(view: TftpView, d: Datagram, asked: Asked, heldMs: number): void {
     const decision = decide(view, asked.plan, asked.name, this.context);
     if (decision.kind === "wait") {
-      this.held.hold(d, asked, decision, this.transfers);
+      this.held.hold(d, asked, decision, this.transfers, this.waiting.size === 0);
       return;
     }
     const why = decision.why + heldFor(Math.max(heldMs, this.held.drop(d)));
     if (decision.kind === "content") this.serve(view, d, asked, decision.content, why);
     else if (decision.kind === "upload") this.take(view, d, asked, decision.quota, why);
-    else this.refuse(d, asked, { ...decision, why });
+    else {
+      this.waiting.drop(d);
+      this.refuse(d, asked, { ...decision, why });
+    }
+  }
+
+  /** Waits when the board is full; a machine that has all it may have is met with silence. */
+  private putOff(d: Datagram, asked: Asked, why: string): void {
+    const { waiting, transfers, journal } = this;
+    if (why !== TOO_MANY) {
+      journal.note(asked, "silent", why);
+      return;
+    }
+    const put = waiting.put(d, transfers.sizeOf(d.src));
+    if (put === "new") journal.note(asked, "silent", `waits: ${why}`);
+    if (put === "full") journal.note(asked, "silent", `${why}, and as many wait`);
+    this.serveNextSoon();
+  }
+
+  /** When what goes on has come to its end: who ended a transfer by a request of its own goes on without a pause. */
+  private serveNextSoon(): void {
+    if (this.nextDue || this.waiting.size === 0) return;
+    this.nextDue = true;
+    queueMicrotask(() => {
+      this.nextDue = false;
+      while (this.waiting.size > 0 && this.transfers.hasRoom(true)) {
+        const turn = this.waiting.take();
+        if (turn) this.resume(turn);
+      }
+    });
+  }
+
+  private resume({ d, waitedMs }: Turn): void {
+    const { view, context, journal } = this;
+    if (view.reset(d.octets, d.at, d.len)) return;
+    // The site may be another one by now.
+    const plan = context.planner.byIp(d.src);
+    if (!plan) return;
+    const verb = view.opcode === TftpOpcode.Rrq ? "read" : "write";
+    const asked: Asked = { plan, name: view.filenameText(), verb };
+    const back = heldBack(plan, context);
+    if (back !== undefined) journal.note(asked, "silent", back);
+    else this.act(view, d, asked, waitedMs);
   }
 
   /** The request's octets when a transfer may begin for it. */
   private claim(d: Datagram, asked: Asked): Uint8Array | undefined {
     const request = Uint8Array.from(d.octets.u8.subarray(d.at, d.at + d.len));
-    const no = this.transfers.claim(peerKey(d.src, d.srcPort), d.src, request);
-    if (no === undefined) return request;
-    if (no !== REPEATED) this.journal.note(asked, "silent", no);
-    return undefined;
+    const { transfers, waiting } = this;
+    const no = transfers.claim(peerKey(d.src, d.srcPort), d.src, request, waiting.size === 0);
+    if (no === undefined || no === REPEATED) waiting.drop(d);
+    else this.putOff(d, asked, no);
+    return no === undefined ? request : undefined;
   }
 
   private serve(view: TftpView, d: Datagram, asked: Asked, content: Content, why: string): void {

@@ -27,8 +27,14 @@ const PROGRESS_MS = 250;
 const ROOM_MS = 1;
 /** A file of so many octets and more is worth the search for the shortest way to its reader. */
 const HASTE_LEN = 256 * 1024;
+/** Time-outs after which a client that has not begun, or has got all, is taken for gone if others wait. */
+const YIELD_TIMEOUTS = 2;
+/** And for so long it must have been silent, ms. */
+const YIELD_MS = 2_000;
 /** Netascii is converted into the slab itself. */
 const MAX_NETASCII_BLKSIZE = TX_SLAB_LEN - TFTP_HEADER_LEN;
+
+const UNCONFIRMED = "all was sent, but the client did not acknowledge the last block";
 
 /** How a transfer ended. `why` is "" unless it failed. */
 export interface TransferEnd {
@@ -61,7 +67,6 @@ export class Transfer implements Session {
   readonly content: Content;
   /** The request's octets, to know a repeated one. */
   readonly request: Uint8Array;
-  readonly lingers = false;
   heardMs = 0;
   private readonly sender: TftpSender;
   private readonly o: TransferInput;
@@ -100,6 +105,16 @@ export class Transfer implements Session {
   get begun(): boolean {
     const { sender } = this;
     return sender.blocks > 0 || (sender.accepted.length > 0 && sender.state !== "oack");
+  }
+
+  /** Loaders that jump at once never acknowledge the last block, and forged requests nothing at all. */
+  get yields(): string | undefined {
+    const { sender } = this;
+    if (sender.timeouts < YIELD_TIMEOUTS) return undefined;
+    if (this.o.context.clock.now() - Math.max(this.heardMs, this.startMs) < YIELD_MS)
+      return undefined;
+    if (!this.begun) return "the client did not answer, and others wait";
+    return sender.allSent ? UNCONFIRMED : undefined;
   }
 
   /** Sends what is due: first after construction. */
@@ -285,7 +300,7 @@ function describeFailure(sender: TftpSender, words: string): string {
     case "timeout":
       return "the client stopped answering";
     case "unconfirmed":
-      return "all was sent, but the client did not acknowledge the last block";
+      return UNCONFIRMED;
     case "options-refused":
       return `the client refused our options: ${words}`;
     case "peer-error":

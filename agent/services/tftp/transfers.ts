@@ -9,8 +9,11 @@ export interface Session {
   readonly begun: boolean;
   /** When the client was heard last. */
   readonly heardMs: number;
-  /** Whether it is over but for repetitions of the client's last packet. */
-  readonly lingers: boolean;
+  /**
+   * Why it may be ended when somebody else waits: "" when it is over but for repetitions of the client's last packet; undefined:
+   * it may not.
+   */
+  readonly yields: string | undefined;
   /** Sends what is due: first after construction. */
   pump(): void;
   /** The request came again before the client answered: our first answer was lost, or crossed it. */
@@ -37,7 +40,8 @@ const LATE_MS = 2_000;
 /** The request was a repetition, and has got all that it gets. */
 export const REPEATED = "";
 
-const TOO_MANY = "as many transfers as this board may have are running or held";
+/** The board's limit is reached, not that of one machine. */
+export const TOO_MANY = "as many transfers as this board may have are running or held";
 
 /**
  * The transfers that run, by who asked (U-Boot, SLOF and s390 firmware re-use a port, so a new request ends the transfer before
@@ -47,14 +51,23 @@ export class Transfers {
   private readonly limits: TftpLimits;
   private readonly maxTransfers: number;
   private readonly held: Held;
+  private readonly freed: () => void;
   private readonly now: () => number;
   private readonly running = new Map<number, Running>();
   private readonly perMachine = new Map<Ipv4, number>();
   private stopped = false;
   private idle: (() => void) | undefined;
 
-  constructor(limits: TftpLimits, maxTransfers: number, held: Held, now: () => number) {
+  /** `freed` is called when a transfer has ended: nothing may begin within it. */
+  constructor(
+    limits: TftpLimits,
+    maxTransfers: number,
+    held: Held,
+    freed: () => void,
+    now: () => number,
+  ) {
     this.limits = limits;
+    this.freed = freed;
     this.maxTransfers = maxTransfers;
     this.held = held;
     this.now = now;
@@ -64,14 +77,24 @@ export class Transfers {
     return this.running.size;
   }
 
-  /** Why no more may begin or be held. */
-  full(src: Ipv4): string | undefined {
-    const why = this.whyFull(src);
-    if (why === undefined) return undefined;
-    for (const { session } of [...this.running.values()]) {
-      if (session?.lingers) session.stop("replaced", "");
-    }
-    return this.whyFull(src);
+  /** Of one machine, with its requests that are held. */
+  sizeOf(src: Ipv4): number {
+    return (this.perMachine.get(src) ?? 0) + this.held.sizeOf(src);
+  }
+
+  /** Why no more may begin or be held for this machine. `inTurn`: nobody waits longer than who asks. */
+  full(src: Ipv4, inTurn: boolean): string | undefined {
+    if (!this.hasRoom(inTurn)) return TOO_MANY;
+    const { transfersPerMachine } = this.limits;
+    const fits = (): boolean => this.sizeOf(src) < transfersPerMachine;
+    if (this.makeRoom(fits, src)) return undefined;
+    return `${transfersPerMachine} transfers of this machine are running or held, as many as one may have`;
+  }
+
+  /** Whether the board may have one more. `making`: what may end for it ends. */
+  hasRoom(making: boolean): boolean {
+    const fits = (): boolean => this.running.size + this.held.size < this.maxTransfers;
+    return making ? this.makeRoom(fits) : fits();
   }
 
   /** Ends what this client had begun before. */
@@ -80,9 +103,9 @@ export class Transfers {
   }
 
   /** Makes room for a request: undefined when `run` may follow, `REPEATED`, or why not. */
-  claim(key: number, src: Ipv4, request: Uint8Array): string | undefined {
+  claim(key: number, src: Ipv4, request: Uint8Array, inTurn: boolean): string | undefined {
     const before = this.running.get(key);
-    if (!before) return this.full(src);
+    if (!before) return this.full(src, inTurn);
     const { session } = before;
     // It is being opened for the same request.
     if (!session) return REPEATED;
@@ -138,12 +161,16 @@ export class Transfers {
     for (const { session } of this.running.values()) session?.stop("failed", "the agent stops");
   }
 
-  private whyFull(src: Ipv4): string | undefined {
-    if (this.running.size + this.held.size >= this.maxTransfers) return TOO_MANY;
-    const { transfersPerMachine } = this.limits;
-    const own = (this.perMachine.get(src) ?? 0) + this.held.sizeOf(src);
-    if (own < transfersPerMachine) return undefined;
-    return `${transfersPerMachine} transfers of this machine are running or held, as many as one may have`;
+  /** Ends what yields, the oldest first, until it fits; of one machine, or of any. Returns whether it does. */
+  private makeRoom(fits: () => boolean, of?: Ipv4): boolean {
+    if (fits()) return true;
+    for (const { src, session } of [...this.running.values()]) {
+      const why = of === undefined || src === of ? session?.yields : undefined;
+      if (why === undefined) continue;
+      session?.stop(why === "" ? "replaced" : "failed", why);
+      if (fits()) return true;
+    }
+    return false;
   }
 
   private remove(key: number, running: Running): void {
@@ -152,6 +179,7 @@ export class Transfers {
     const left = (this.perMachine.get(running.src) ?? 1) - 1;
     if (left > 0) this.perMachine.set(running.src, left);
     else this.perMachine.delete(running.src);
+    this.freed();
   }
 
   private tellIdle(): void {

@@ -71,8 +71,8 @@ export class UploadTransfer implements Session {
     return this.upload.begun;
   }
 
-  get lingers(): boolean {
-    return this.upload.state === "done";
+  get yields(): string | undefined {
+    return this.upload.state === "done" ? "" : undefined;
   }
 
   pump(): void {

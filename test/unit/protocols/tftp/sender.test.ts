@@ -239,6 +239,27 @@ describe("TftpSender: loss", () => {
     expect(s.failure).toBe("unconfirmed");
   });
 
+  it("counts the time-outs since the client was heard, and says whether all is out", () => {
+    const s = sender({}, 600);
+    const seen: (readonly [number, boolean])[] = [];
+    const look = (): unknown => seen.push([s.timeouts, s.allSent]);
+    drain(s);
+    look();
+    s.handleTimeout(s.pollTimeout());
+    drain(s);
+    look();
+    s.handleAck(1, s.pollTimeout());
+    look();
+    drain(s);
+    look();
+    expect(seen).toEqual([
+      [0, false],
+      [1, false],
+      [0, false],
+      [0, true],
+    ]);
+  });
+
   it("never resends for a duplicate ACK (Sorcerer's Apprentice)", () => {
     const s = sender({}, 10_000);
     drain(s);
