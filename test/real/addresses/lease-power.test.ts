@@ -2,8 +2,8 @@ import { rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { LeasePromises } from "../../support/lease-promises.ts";
 import { type Prng, prng } from "../../support/prng.ts";
+import { nthCut, type WorkTime } from "../support/power-cuts.ts";
 import { PowerGuest } from "../support/power-guest.ts";
-import type { Instant } from "../support/volatile-disk.ts";
 
 const CUTS = 50;
 /** Guests at the same time. */
@@ -12,14 +12,8 @@ const SEED = 20_261_121;
 const DISK_LEN: number = 64 * 1024 * 1024;
 const IN_FLIGHT = 12;
 const MACHINES = 120;
-/** Work before a cut, ms. */
-const LEAST_MS = 50;
-const MOST_MS = 1_000;
+const WORK: WorkTime = { leastMs: 50, mostMs: 1_000 };
 const EVIDENCE = "test-output/real/lease-power";
-/** A cut at a request falls between the steps of one commit. */
-const INSTANTS: readonly Instant[] = ["before flush", "now", "after flush", "before write"];
-/** Parts of what was not flushed that are there afterwards. */
-const SURVIVING = [0, 0.5, 0.9, 1];
 
 describe("an agent whose host loses its power", () => {
   it(`has kept each address that it promised over ${CUTS} power cuts, and gives none twice`, {
@@ -64,12 +58,7 @@ async function cutting(n: number, cuts: number): Promise<Cuts> {
   const args = [String(IN_FLIGHT), String(MACHINES)];
   try {
     for (; count.cuts < cuts; count.cuts++) {
-      const share = SURVIVING[Math.floor(count.cuts / INSTANTS.length) % SURVIVING.length] ?? 0;
-      const boot = await guest.runUntilCut(args, /^bound /m, {
-        afterMs: LEAST_MS + next() * (MOST_MS - LEAST_MS),
-        instant: INSTANTS[count.cuts % INSTANTS.length] ?? "now",
-        survives: () => next() < share,
-      });
+      const boot = await guest.runUntilCut(args, /^bound /m, nthCut(count.cuts, next, WORK));
       keeps(boot.lines);
       count.worked += boot.writes > 0 && boot.flushes > 0 ? 1 : 0;
       count.lost += boot.lost;

@@ -1,22 +1,16 @@
 import { rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { prng } from "../../support/prng.ts";
+import { nthCut, type WorkTime } from "../support/power-cuts.ts";
 import { type Boot, PowerGuest } from "../support/power-guest.ts";
-import type { Instant } from "../support/volatile-disk.ts";
 import { brokenPromises, type Promises, promisesOf } from "./cache-promises.ts";
 
 const CUTS = 20;
 const SEED = 20_251_121;
 const LIMIT = 30_000_000;
 const DISK_LEN: number = 256 * 1024 * 1024;
-/** Work before a cut, ms. */
-const LEAST_MS = 500;
-const MOST_MS = 6_000;
+const WORK: WorkTime = { leastMs: 500, mostMs: 6_000 };
 const EVIDENCE = "test-output/real/cache-power";
-/** A cut at a request falls between the steps of one change; one at once falls into hashing and reading too. */
-const INSTANTS: readonly Instant[] = ["now", "before flush", "after flush", "before write"];
-/** Parts of what was not flushed that are there afterwards. */
-const SURVIVING = [0, 0.5, 0.9, 1];
 
 describe("a cache whose host loses its power", () => {
   it(`is whole after each of ${CUTS} power cuts`, { timeout: 900_000 }, async () => {
@@ -35,16 +29,8 @@ describe("a cache whose host loses its power", () => {
     const count = { worked: 0, updated: 0, kept: 0, suspended: 0, resumed: 0, lost: 0 };
     try {
       for (let cut = 0; cut < CUTS; cut++) {
-        const share = SURVIVING[Math.floor(cut / INSTANTS.length) % SURVIVING.length] ?? 0;
-        const boot = await guest.runUntilCut(
-          [String(LIMIT), `${SEED}-${cut}`, "work"],
-          /^working$/m,
-          {
-            afterMs: LEAST_MS + next() * (MOST_MS - LEAST_MS),
-            instant: INSTANTS[cut % INSTANTS.length] ?? "now",
-            survives: () => next() < share,
-          },
-        );
+        const args = [String(LIMIT), `${SEED}-${cut}`, "work"];
+        const boot = await guest.runUntilCut(args, /^working$/m, nthCut(cut, next, WORK));
         keepsThem(boot);
         before = promisesOf(boot.lines);
         const said = (word: string): number =>

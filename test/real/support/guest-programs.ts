@@ -5,11 +5,24 @@ import path from "node:path";
 /** Room for a disk of programs beside what is on it: tables of ext4 and growth. */
 const SPARE_KIB = 16_384;
 
+/** What a guest runs. */
+export interface GuestPrograms {
+  /** The program that it runs, a file of this repository: `node FILE ARGUMENTS`. Its disk is at /state. */
+  readonly worker: string;
+  /** Other files of this repository that the worker imports. */
+  readonly imports?: readonly string[];
+  /** A folder that it finds as /app/data, with its dates and links. */
+  readonly data?: string;
+  /** Packages that the worker and `dist/` need. */
+  readonly packages: readonly string[];
+}
+
 /**
  * Makes a read-only disk with this host's node and its libraries, `dist/`, a worker and the packages that they need, all of it
  * under /app as it is in this repository. Returns its file, in `dir`.
  */
-export function makeProgramsDisk(dir: string, worker: string, packages: readonly string[]): string {
+export function makeProgramsDisk(dir: string, programs: GuestPrograms): string {
+  const { worker, imports = [], data, packages } = programs;
   const root = path.join(dir, "programs");
   for (const folder of ["bin", "dev", "proc", "state", "tmp", "app"]) {
     mkdirSync(path.join(root, folder), { recursive: true });
@@ -17,7 +30,10 @@ export function makeProgramsDisk(dir: string, worker: string, packages: readonly
   const node = realpathSync(process.execPath);
   copy(node, path.join(root, "bin/node"));
   for (const library of librariesOf(node)) copy(realpathSync(library), path.join(root, library));
-  for (const one of ["package.json", "dist", worker]) copy(one, path.join(root, "app", one));
+  for (const one of ["package.json", "dist", worker, ...imports]) {
+    copy(one, path.join(root, "app", one));
+  }
+  if (data !== undefined) execFileSync("cp", ["-a", data, path.join(root, "app/data")]);
   for (const one of withDependencies(packages)) {
     copy(realpathSync(one), path.join(root, "app", one));
   }

@@ -3,16 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Child } from "./child.ts";
-import { makeProgramsDisk } from "./guest-programs.ts";
+import { type GuestPrograms, makeProgramsDisk } from "./guest-programs.ts";
 import { POWERGUEST_INITRAMFS, POWERGUEST_KERNEL } from "./products.ts";
 import { type Instant, SECTOR, VolatileDisk } from "./volatile-disk.ts";
 
 /** What a guest is that loses its power again and again. */
-export interface PowerGuestOptions {
-  /** The program that it runs, a file of this repository: `node FILE ARGUMENTS`. Its disk is at /state. */
-  readonly worker: string;
-  /** Packages that the worker and `dist/` need. */
-  readonly packages: readonly string[];
+export interface PowerGuestOptions extends GuestPrograms {
   /** Octets of its disk. */
   readonly diskLen: number;
   /** Where the consoles go: one file a boot. */
@@ -69,12 +65,12 @@ export class PowerGuest {
   }
 
   static async make(options: PowerGuestOptions): Promise<PowerGuest> {
-    const { worker, packages, diskLen, evidence } = options;
+    const { diskLen, evidence } = options;
     rmSync(evidence, { recursive: true, force: true });
     mkdirSync(evidence, { recursive: true });
     const dir = mkdtempSync(path.join(tmpdir(), "pilotlight-guest-"));
     try {
-      const programs = makeProgramsDisk(dir, worker, packages);
+      const programs = makeProgramsDisk(dir, options);
       const disk = await VolatileDisk.start(emptyDisk(dir, diskLen));
       return new PowerGuest(options, dir, programs, disk);
     } catch (error) {
