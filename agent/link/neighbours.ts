@@ -4,6 +4,11 @@ import { formatMac } from "../../protocols/wire/mac-address.ts";
 
 /** `ip` that hangs is ended after this long, so that no reply waits for it for ever. */
 const TIMEOUT_MS = 5_000;
+/**
+ * While one after the other is asked for, as when a rack powers on, `ip` is begun no oftener. To begin it stops the event
+ * loop for 5 ms, on a busy host for 80.
+ */
+const SPACING_MS = 100;
 
 interface Pending {
   readonly line: string;
@@ -15,7 +20,7 @@ interface Pending {
  *
  * A Sun PROM, and a Raspberry Pi while it loads, never answer ARP, so that our first TFTP packet would never leave. The
  * entry is set before the reply that gives the address goes out, and taken away when the agent stops. One `ip` process
- * runs at a time; what comes meanwhile goes into the next one's batch.
+ * runs at a time; what comes meanwhile goes into the next one's batch. A machine that comes alone never waits for that.
  */
 export class Neighbours {
   private readonly interfaceName: string;
@@ -23,6 +28,7 @@ export class Neighbours {
   private readonly set = new Set<Ipv4>();
   private waiting: Pending[] = [];
   private running = false;
+  private begunAt = 0;
 
   /** `failed` is told what `ip` said, once a batch. */
   constructor(interfaceName: string, failed: (message: string) => void) {
@@ -52,11 +58,21 @@ export class Neighbours {
     });
   }
 
+  /** What came while `ip` ran; more may come until it is time for the next. */
+  private runLater(): void {
+    if (this.waiting.length === 0) {
+      this.running = false;
+      return;
+    }
+    const passed = performance.now() - this.begunAt;
+    setTimeout(() => this.run(), Math.max(0, SPACING_MS - passed));
+  }
+
   private run(): void {
     const batch = this.waiting;
-    if (batch.length === 0) return;
     this.waiting = [];
     this.running = true;
+    this.begunAt = performance.now();
     const ip = spawn("ip", ["-force", "-batch", "-"], {
       stdio: ["pipe", "ignore", "pipe"],
       timeout: TIMEOUT_MS,
@@ -66,10 +82,9 @@ export class Neighbours {
     const end = (ok: boolean): void => {
       if (ended) return;
       ended = true;
-      this.running = false;
       if (!ok) this.failed(complaint.trim() || "ip neigh failed");
       for (const p of batch) p.done(ok);
-      this.run();
+      this.runLater();
     };
     ip.stderr.on("data", (piece: Buffer) => {
       if (complaint.length < 1_000) complaint += piece.toString();

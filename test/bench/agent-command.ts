@@ -1,17 +1,12 @@
 import { join } from "node:path";
+import { LAUNCHER_FLAGS, LAUNCHER_VARIABLES } from "../../agent/cli/launcher.ts";
 
-/** What the installed command (`packaging/pilotlight`) sets. */
-const LAUNCHER: readonly string[] = [
-  "MALLOC_ARENA_MAX=2",
-  "MALLOC_MMAP_THRESHOLD_=131072",
-  "MALLOC_TRIM_THRESHOLD_=131072",
-];
-
-/** `pilotlight serve`, as it is installed. `nodeFlags`: what its Node is started with. */
+/** `pilotlight serve`, as it is installed. `nodeFlags`: what its Node is started with, if not as on a host with ample memory. */
 export function agentCommand(
   args: readonly string[],
-  nodeFlags: readonly string[] = [],
+  nodeFlags: readonly string[] = LAUNCHER_FLAGS,
 ): readonly string[] {
   const main = join(process.cwd(), "dist/agent/main.js");
-  return ["env", ...LAUNCHER, process.execPath, ...nodeFlags, main, "serve", ...args];
+  const variables = Object.entries(LAUNCHER_VARIABLES).map(([name, value]) => `${name}=${value}`);
+  return ["env", ...variables, process.execPath, ...nodeFlags, main, "serve", ...args];
 }

@@ -1,9 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
+import {
+  LAUNCHER_FLAGS,
+  LAUNCHER_VARIABLES,
+  launcherFlags,
+  SMALL_LAUNCHER_FLAGS,
+} from "../../agent/cli/launcher.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const UNITS = "etc/systemd/system";
@@ -87,6 +93,41 @@ describe("the service unit", () => {
   it("takes its sockets from the units that pilotlight-sockets writes", () => {
     const wanted = Object.keys(SOCKETS).map((name) => `pilotlight-${name}@%i.socket`);
     expect(words(unit, "Service.Sockets").sort()).toEqual(wanted.sort());
+  });
+});
+
+describe("the installed command", () => {
+  /** What it starts on a host with so much memory: Node's words, and what it finds in its environment. */
+  function launched(memTotalKiB: number) {
+    const dir = mkdtempSync(join(tmpdir(), "pilotlight-"));
+    onTestFinished(() => rmSync(dir, { recursive: true }));
+    writeFileSync(join(dir, "meminfo"), `MemTotal: ${memTotalKiB} kB\nMemFree: 1 kB\n`);
+    writeFileSync(join(dir, "node"), '#!/bin/sh\nprintf "%s\\n" "$@"; env', {
+      mode: 0o755,
+    });
+    const script = read("packaging/pilotlight").replace("/proc/meminfo", join(dir, "meminfo"));
+    const { PATH = "" } = process.env;
+    const env = { PATH: `${dir}:${PATH}` };
+    const text = execFileSync("sh", ["-c", script, "sh", "serve"], { env, encoding: "utf8" });
+    const lines = text.trim().split("\n");
+    const program = lines.indexOf("/opt/pilotlight/dist/agent/pilotlight.js");
+    expect(lines[program + 1]).toBe("serve");
+    const variables = lines.filter((line) => line.startsWith("MALLOC_"));
+    return { flags: lines.slice(0, program), variables: variables.sort() };
+  }
+
+  it.each([424_000, 599_999, 600_000, 16_000_000])("is as launcher.ts says with %i kB", (kib) => {
+    const { flags, variables } = launched(kib);
+    expect(flags).toEqual(launcherFlags(kib * 1_024));
+    const expected = Object.entries(LAUNCHER_VARIABLES).map(([name, value]) => `${name}=${value}`);
+    expect(variables).toEqual(expected.sort());
+  });
+
+  it("gives flags that Node knows", () => {
+    for (const flags of [LAUNCHER_FLAGS, SMALL_LAUNCHER_FLAGS]) {
+      const out = execFileSync(process.execPath, [...flags, "-p", "1"], { encoding: "utf8" });
+      expect(out).toBe("1\n");
+    }
   });
 });
 

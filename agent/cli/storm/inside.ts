@@ -1,10 +1,12 @@
 import { rmdir } from "node:fs/promises";
+import { totalmem } from "node:os";
 import path from "node:path";
 import type { CommandHost } from "../host.ts";
 import { mountScratch, refuseOutside } from "../lab/inside.ts";
 import { LabNetwork, type LabNetworkSpec } from "../lab/network.ts";
 import { run, withSystemPath } from "../lab/run.ts";
 import { StopRequest } from "../lab/stop-request.ts";
+import { LAUNCHER_VARIABLES, launcherFlags } from "../launcher.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { writeStorm } from "./files.ts";
 import type { StormOptions } from "./options.ts";
@@ -52,8 +54,10 @@ export async function runStormInside(
     const state = path.join(scratch, "state");
     const board = options.board === undefined ? [] : ["--board", options.board];
     const serve = ["serve", "--site", site, "--interface", RACK_INTERFACE, "--state", state];
-    const line = network.inside(process.execPath, [host.entry, ...serve, ...board]);
-    agent = new AgentProcess(line, env, state);
+    // As it is installed: what is measured is what a rack has.
+    const node = [...launcherFlags(totalmem()), host.entry];
+    const line = network.inside(process.execPath, [...node, ...serve, ...board]);
+    agent = new AgentProcess(line, { ...env, ...LAUNCHER_VARIABLES }, state);
     await agent.untilReady();
     const running = agent;
     await running.figures(); // it measures its event loop from the first question on

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { LAUNCHER_FLAGS, SMALL_LAUNCHER_FLAGS } from "../../../agent/cli/launcher.ts";
 import { Namespace, type PipedChild } from "../../support/netns.ts";
 import { agentCommand } from "../agent-command.ts";
 import { Children, output, readText, residentMiB, waitFor } from "../children.ts";
@@ -16,16 +17,7 @@ export const NET = {
   store: "http://127.0.0.1:9180",
 } as const;
 
-/** What the installed command gives Node on a board with 512 MiB or less. */
 const SMALL_BOARD = "raspberry-pi-zero-2-w";
-const SMALL_FLAGS: readonly string[] = [
-  "--max-semi-space-size=1",
-  "--optimize-for-size",
-  "--no-wasm-tier-up",
-  "--no-wasm-dynamic-tiering",
-  "--incremental-marking-soft-trigger=40",
-  "--incremental-marking-hard-trigger=60",
-];
 /** For profiles: what the agent's Node is started with. */
 export const NODE_FLAGS: string[] = [];
 
@@ -122,7 +114,10 @@ ${more}`,
   /** Starts `pilotlight serve`; it need not be ready yet. */
   agent(site: string, state: string, board = SMALL_BOARD): AgentRun {
     const words = ["--site", site, "--state", state, "--interface", NET.rack, "--board", board];
-    const flags = [...NODE_FLAGS, ...(board === SMALL_BOARD ? SMALL_FLAGS : [])];
+    const flags = [
+      ...NODE_FLAGS,
+      ...(board === SMALL_BOARD ? SMALL_LAUNCHER_FLAGS : LAUNCHER_FLAGS),
+    ];
     const command = agentCommand(["--json", ...words], flags);
     const child = this.children.own(this.gateway.spawn(...command));
     return new AgentRun(child, () => this.children.end(child));

@@ -55,6 +55,16 @@ describe("Neighbours", () => {
     expect(rest).toHaveLength(3);
   });
 
+  it("gathers for a while before the next batch while machines come one after the other", async () => {
+    const { runs } = stub();
+    const neighbours = new Neighbours("eth0", () => {});
+    const first = neighbours.put(ip("172.24.42.51"), MAC);
+    const second = neighbours.put(ip("172.24.42.52"), MAC);
+    await first;
+    await Promise.all([second, neighbours.put(ip("172.24.42.53"), MAC)]);
+    expect(runs().filter((line) => line.startsWith("run"))).toHaveLength(2);
+  });
+
   it("goes on when the tool fails, and tells what it said", async () => {
     stub("echo 'RTNETLINK answers: Operation not permitted' >&2", 2);
     const complaints: string[] = [];
