@@ -8,7 +8,7 @@ export const LAUNCHER_VARIABLES: Readonly<Record<string, string>> = {
 /** What it starts Node with; V8 reads the sizes of its heap before any of our code runs. */
 export const LAUNCHER_FLAGS: readonly string[] = [
   "--max-semi-space-size=4",
-  "--initial-old-space-size=24",
+  "--initial-old-space-size=40",
 ];
 
 /** What it starts Node with on hosts that have no more than 512 MiB. */
