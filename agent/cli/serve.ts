@@ -94,7 +94,7 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
   setFlagsFromString("--no-parallel-scavenge");
   // Else V8, which goes by the memory of the host, lets a heap in use grow to several times what it holds before it collects. Less
   // than this costs latency: with 20 a pool that fills has its slowest answers four times as late.
-  setFlagsFromString("--heap-growing-percent=80");
+  setFlagsFromString("--heap-growing-percent=60");
   if (budgets.heapMiB < AMPLE_HEAP_MIB) keepHeapSmall();
   // What keeps it from ever serving is told before anything is made on the disk.
   // Empty: what a unit says of an agent that has no site file.

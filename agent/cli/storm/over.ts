@@ -1,5 +1,6 @@
 import { systemClock } from "../../link/clock.ts";
 import { openFrameLane } from "../../link/frame-lane.ts";
+import { LastingLane } from "../../link/lasting-lane.ts";
 import type { CommandHost } from "../host.ts";
 import { StormContent } from "./files.ts";
 import type { StormOptions } from "./options.ts";
@@ -11,6 +12,8 @@ const RATIO = 3;
 const MEGABYTE = 1_000_000;
 /** Kernel memory for frames that wait: a thousand machines are answered at once. */
 const LANE_BUFFER: number = 64 * 1024 * 1024;
+/** How often a lane that was lost is tried again, ms. */
+const REOPEN_MS = 100;
 
 /**
  * Boots the machines over an interface, and prints the result; whether all is as it must be. `watched`: asked for the agent's
@@ -25,7 +28,7 @@ export async function stormOver(
   started: (storm: Pick<Storm, "stop">) => void,
 ): Promise<boolean> {
   const { within: withinMs, timeout, loss, reorder, seed } = options;
-  const lane = openFrameLane(interfaceName, "not ip6", () => {}, LANE_BUFFER);
+  const lane = lastingLane(interfaceName);
   const run = new Storm(
     {
       machines: plan.machines,
@@ -49,4 +52,16 @@ export async function stormOver(
   const lines = options.json ? [JSON.stringify(report)] : reportLines(report);
   stdout.write(`${lines.join("\n")}\n`);
   return report.ok;
+}
+
+/** The machines' lane. When it is lost, what was under way is lost, as on any link, and it is opened again. */
+function lastingLane(interfaceName: string): LastingLane {
+  const again = (): void => {
+    if (!lane.reopen()) setTimeout(again, REOPEN_MS);
+  };
+  const lane = new LastingLane(
+    (lost) => openFrameLane(interfaceName, "not ip6", () => {}, LANE_BUFFER, lost),
+    () => setTimeout(again, 0),
+  );
+  return lane;
 }
