@@ -37,9 +37,9 @@ export interface UdpPort {
     payload?: readonly Uint8Array[],
     sent?: () => void,
   ): void;
-  /** From now on what has a payload goes to this neighbour by the shortest way that there is. */
+  /** What has a payload goes to this neighbour by the shortest way that there is, for some seconds; then it is asked again. */
   hasten?(dst: Ipv4): void;
-  /** From now on everything goes by the host's own way. */
+  /** Everything goes by the host's own way, until somebody is hastened again. */
   plain?(): void;
   close(): void;
 }

@@ -71,7 +71,7 @@ export class LinkRoute {
     const { tx } = lane;
     if (IPV4_HEADER_LEN + UDP_HEADER_LEN + size > mtu || PAYLOAD_AT + size > tx.u8.length)
       return false;
-    for (let i = 0; i < len; i++) tx.u8[PAYLOAD_AT + i] = head[i] ?? 0;
+    tx.u8.set(len === head.length ? head : head.subarray(0, len), PAYLOAD_AT);
     let at = PAYLOAD_AT + len;
     for (const piece of payload) {
       tx.u8.set(piece, at);

@@ -34,6 +34,10 @@ const TRANSFER_PORTS = { first: 20_000, last: 31_999 } as const;
 const TRANSFER_TRIES = 50;
 /** How often we look whether the kernel has taken what it had no room for, ms. */
 const SETTLE_MS = 2;
+/** A neighbour may get another card: its way is looked for again after so long, ms. */
+const ROUTE_MS = 10_000;
+/** Neighbours whose ways a port knows. */
+const MAX_ROUTES = 1_024;
 
 /** What the ports share; one receive slab is enough, since handlers run one after the other. */
 interface Shared {
@@ -41,6 +45,13 @@ interface Shared {
   readonly pool: TxPool;
   readonly guard: Pick<PeerGuard, "admits" | "dropped">;
   readonly link?: LinkWay | undefined;
+}
+
+/** Somebody to whom the shortest way is wanted. */
+interface Wanted {
+  readonly sinceMs: number;
+  /** Undefined: there is none, or it is not known yet. */
+  route: LinkRoute | undefined;
 }
 
 interface BindOptions {
@@ -194,9 +205,8 @@ class KernelUdpPort implements UdpPort {
   /** What the kernel has not taken yet. */
   private readonly waiting: { readonly slab: TxSlab; readonly sent: (() => void) | undefined }[] =
     [];
-  /** To whom the shortest way is wanted, and that way. */
-  private wanted: Ipv4 | undefined;
-  private route: LinkRoute | undefined;
+  /** To whom the shortest way is wanted, and that way once it is known. */
+  private readonly routes = new Map<Ipv4, Wanted>();
   private settling: NodeJS.Timeout | undefined;
   private readonly current: { -readonly [K in keyof Datagram]: Datagram[K] };
 
@@ -265,16 +275,21 @@ class KernelUdpPort implements UdpPort {
   }
 
   hasten(dst: Ipv4): void {
-    this.wanted = dst;
-    // What comes too late is for nobody.
-    this.shared.link?.to(dst).then((route) => {
-      if (this.wanted === dst) this.route = route;
+    const { link } = this.shared;
+    const nowMs = performance.now();
+    const before = this.routes.get(dst);
+    if (!link || (before && nowMs - before.sinceMs < ROUTE_MS)) return;
+    if (this.routes.size >= MAX_ROUTES) this.routes.clear();
+    const wanted: Wanted = { sinceMs: nowMs, route: before?.route };
+    this.routes.set(dst, wanted);
+    // What comes when it is not wanted any more is for nobody.
+    link.to(dst).then((route) => {
+      wanted.route = route;
     });
   }
 
   plain(): void {
-    this.wanted = undefined;
-    this.route = undefined;
+    this.routes.clear();
   }
 
   close(): void {
@@ -307,8 +322,7 @@ class KernelUdpPort implements UdpPort {
     dstPort: number,
     payload: readonly Uint8Array[],
   ): boolean {
-    const { route } = this;
-    return route?.dst === dst && route.send(this.port, dstPort, u8, len, payload);
+    return this.routes.get(dst)?.route?.send(this.port, dstPort, u8, len, payload) ?? false;
   }
 
   private textOf(dst: Ipv4): string {

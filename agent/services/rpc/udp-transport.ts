@@ -29,6 +29,7 @@ class UdpSink implements ReplySink {
   }
 
   commit(len: number, payload?: readonly Uint8Array[]): void {
+    if (payload) this.port.hasten?.(this.src);
     if (this.slab) this.port.send(this.slab, len, this.src, this.srcPort, payload);
     this.slab = undefined;
   }

@@ -1,5 +1,5 @@
 import { createSocket } from "node:dgram";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { LinkWay, type LinkWayInput } from "../../../../agent/link/link-way.ts";
 import { PeerGuard } from "../../../../agent/link/peer-guard.ts";
 import { InheritedSockets } from "../../../../agent/link/systemd.ts";
@@ -83,9 +83,9 @@ describe("a port that hastens", () => {
   const LOOPBACK = ip("127.0.0.1");
 
   /** A transfer's port of the loopback address, beside a lane of frames. */
-  async function setUp() {
+  async function setUp(cardOf: () => Promise<string | undefined> = async () => CARD) {
     const lane = new FakeLane();
-    const link = wayOn(lane, { src: LOOPBACK });
+    const link = wayOn(lane, { src: LOOPBACK, cardOf: cardOf as LinkWayInput["cardOf"] });
     const guard = new PeerGuard(LOOPBACK, ip("255.0.0.0"), [], new Journal(10, () => 0));
     const none = InheritedSockets.none();
     const range = { first: 20_000, last: 31_999 };
@@ -141,5 +141,29 @@ describe("a port that hastens", () => {
     send(PAYLOAD);
     await eventually(() => heard.length === 1, "the datagram");
     expect(lane.frames).toEqual([]);
+  });
+
+  it("looks for a way again after some seconds, and uses the one it has until then", async () => {
+    let now = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => now);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const asked: number[] = [];
+    const { a, lane, send } = await setUp(async () => {
+      asked.push(now);
+      return asked.length === 1 ? CARD : undefined;
+    });
+    for (const at of [0, 5_000, 9_999]) {
+      now = at;
+      a.hasten?.(LOOPBACK);
+      await settle();
+      send(PAYLOAD);
+    }
+    expect([asked, lane.frames.length]).toEqual([[0], 3]);
+    now = 10_000;
+    a.hasten?.(LOOPBACK);
+    send(PAYLOAD);
+    await settle();
+    send(PAYLOAD);
+    expect([asked, lane.frames.length]).toEqual([[0, 10_000], 4]);
   });
 });
