@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { eventually, settle } from "../../../../support/eventually.ts";
+import type { FakeUdpPort } from "../../../../support/fake-udp.ts";
 import { ip } from "../../../../support/test-site.ts";
 import { ASKER, ack, error, rrq, say, tftpTalk } from "../../../../support/tftp-talk.ts";
 
@@ -31,10 +32,9 @@ async function fullBoard() {
   /** To whom the transfers after the first four go. */
   const served = async (): Promise<string[]> => {
     await settle();
-    return ports.transfers.slice(4).map((port) => {
-      const [first] = port.sent;
-      return first ? `${say(first)} to ${first.dstPort}` : "nothing";
-    });
+    const further = (): FakeUdpPort[] => ports.transfers.slice(4);
+    await eventually(() => further().every(({ sent }) => sent.length > 0), "an answer of each");
+    return further().map(({ sent: [first] }) => `${first && say(first)} to ${first?.dstPort}`);
   };
   return { ...talk, said, end, served };
 }
