@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { CommandHost } from "../host.ts";
+import { withStateOptions } from "../state-options.ts";
 import type { AddOptions } from "./add.ts";
 import type { CacheContext, CacheOptions } from "./context.ts";
 import type { PinOptions, RollbackOptions } from "./pin.ts";
@@ -38,18 +39,8 @@ async function context(host: CommandHost, options: CacheOptions): Promise<CacheC
   return cacheContext(host, options);
 }
 
-function common(command: Command, example: string): Command {
-  return command
-    .option(
-      "--state <dir>",
-      "the agent's state folder (default: the one below /var/lib/pilotlight)",
-    )
-    .option("--json", "print JSON")
-    .addHelpText("after", `\nExample:\n  ${example}`);
-}
-
 function ls(host: CommandHost): Command {
-  return common(new Command("ls"), "pilotlight cache ls talos-kernel")
+  return withStateOptions(new Command("ls"), "pilotlight cache ls talos-kernel")
     .description("List the assets; with names, all versions of these.")
     .argument("[name...]", "assets")
     .action(async (names: string[], options: CacheOptions) => {
@@ -59,7 +50,7 @@ function ls(host: CommandHost): Command {
 }
 
 function status(host: CommandHost): Command {
-  return common(new Command("status"), "pilotlight cache status --watch")
+  return withStateOptions(new Command("status"), "pilotlight cache status --watch")
     .description("How full it is, what is being fetched, and what cannot be had or refreshed.")
     .option("--watch", "go on until Ctrl-C")
     .action(async (options: StatusOptions) => {
@@ -69,7 +60,7 @@ function status(host: CommandHost): Command {
 }
 
 function prefetchCommand(host: CommandHost): Command {
-  return common(new Command("prefetch"), "pilotlight cache prefetch --site site.yaml")
+  return withStateOptions(new Command("prefetch"), "pilotlight cache prefetch --site site.yaml")
     .description("Fetch what is missing, and wait until it is there.")
     .argument("[name...]", "assets (default: all of the site)")
     .option("--site <file>", "the site file, where no agent runs")
@@ -80,7 +71,7 @@ function prefetchCommand(host: CommandHost): Command {
 }
 
 function verifyCommand(host: CommandHost): Command {
-  return common(new Command("verify"), "pilotlight cache verify")
+  return withStateOptions(new Command("verify"), "pilotlight cache verify")
     .description("Read everything, and take out what is damaged; an agent fetches it again.")
     .argument("[name...]", "assets (default: all)")
     .action(async (names: string[], options: CacheOptions) => {
@@ -90,7 +81,7 @@ function verifyCommand(host: CommandHost): Command {
 }
 
 function gc(host: CommandHost): Command {
-  return common(new Command("gc"), "pilotlight cache gc")
+  return withStateOptions(new Command("gc"), "pilotlight cache gc")
     .description("Remove what nothing refers to: old sources, broken transfers, old quarantine.")
     .action(async (options: CacheOptions) => {
       const { collectGarbage } = await import("./gc.ts");
@@ -99,7 +90,7 @@ function gc(host: CommandHost): Command {
 }
 
 function pinCommand(host: CommandHost): Command {
-  return common(new Command("pin"), "pilotlight cache pin talos-kernel 9f86d081884c")
+  return withStateOptions(new Command("pin"), "pilotlight cache pin talos-kernel 9f86d081884c")
     .description("Serve this version, whatever the stores have, until it is released.")
     .argument("<name>", "the asset")
     .argument("[digest]", "the beginning of a version's digest (default: the one served now)")
@@ -111,7 +102,7 @@ function pinCommand(host: CommandHost): Command {
 }
 
 function rollbackCommand(host: CommandHost): Command {
-  return common(new Command("rollback"), "pilotlight cache rollback talos-kernel")
+  return withStateOptions(new Command("rollback"), "pilotlight cache rollback talos-kernel")
     .description("Serve the version before, and hold it.")
     .argument("<name>", "the asset")
     .option("--to <digest>", "the beginning of another version's digest")
@@ -122,7 +113,7 @@ function rollbackCommand(host: CommandHost): Command {
 }
 
 function add(host: CommandHost): Command {
-  return common(new Command("add"), "pilotlight cache add vmlinuz --name talos-kernel")
+  return withStateOptions(new Command("add"), "pilotlight cache add vmlinuz --name talos-kernel")
     .description("Put a local file into the cache, as if it had been fetched.")
     .argument("<file>", "the file")
     .requiredOption("--name <asset>", "the asset that it is a version of")
@@ -133,7 +124,7 @@ function add(host: CommandHost): Command {
 }
 
 function pushCommand(host: CommandHost): Command {
-  return common(
+  return withStateOptions(
     new Command("push"),
     "pilotlight cache push oci://registry.example.com/talos:v1.11.6 vmlinuz initramfs.xz\n  pilotlight cache push s3://boot/talos/v1.11.6/ out/vmlinuz-arm64=vmlinuz --site site.yaml",
   )
@@ -156,7 +147,10 @@ function pushCommand(host: CommandHost): Command {
 }
 
 function exportCommand(host: CommandHost): Command {
-  return common(new Command("export"), "pilotlight cache export /media/stick/boot talos-kernel")
+  return withStateOptions(
+    new Command("export"),
+    "pilotlight cache export /media/stick/boot talos-kernel",
+  )
     .description("Copy what is served into a folder, as an OCI image layout.")
     .argument("<dir>", "the folder")
     .argument("[name...]", "assets (default: all)")

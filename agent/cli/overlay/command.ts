@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { CommandHost } from "../host.ts";
+import { withStateOptions } from "../state-options.ts";
 import type { OverlayContext, OverlayOptions } from "./context.ts";
 import type { PackOptions } from "./pack.ts";
 import type { ResetOptions } from "./reset.ts";
@@ -24,24 +25,14 @@ async function context(host: CommandHost, options: OverlayOptions): Promise<Over
   return overlayContext(host, options);
 }
 
-function common(command: Command, example: string): Command {
-  return command
-    .option(
-      "--state <dir>",
-      "the agent's state folder (default: the one below /var/lib/pilotlight)",
-    )
-    .option("--json", "print JSON")
-    .addHelpText("after", `\nExample:\n  ${example}`);
-}
-
 function ofMachine(command: Command, example: string): Command {
-  return common(command, example)
+  return withStateOptions(command, example)
     .argument("<machine>", "the machine's name")
     .option("--profile <name>", "of which profile, where it has overlays of several");
 }
 
 function ls(host: CommandHost): Command {
-  return common(new Command("ls"), "pilotlight overlay ls")
+  return withStateOptions(new Command("ls"), "pilotlight overlay ls")
     .description("List the overlays, and what they take on the disk.")
     .action(async (options: OverlayOptions) => {
       const { listOverlays } = await import("./ls.ts");
