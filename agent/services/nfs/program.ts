@@ -10,7 +10,13 @@ import type { Tree } from "../../assets/trees/tree.ts";
 import type { Export } from "../../plan/boot-plan.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
 import type { RpcCredential } from "../rpc/credential.ts";
-import { type RpcAnswer, type RpcCall, type RpcProgram, VOID } from "../rpc/program.ts";
+import {
+  FIRST_UNPRIVILEGED_PORT,
+  type RpcAnswer,
+  type RpcCall,
+  type RpcProgram,
+  VOID,
+} from "../rpc/program.ts";
 import { ChangeProcedures } from "./change-procedures.ts";
 import { DuplicateRequests, duplicateKey } from "./duplicate-requests.ts";
 import { refuse } from "./errors.ts";
@@ -22,8 +28,6 @@ import { ReadProcedures } from "./read-procedures.ts";
 import { ReaddirProcedure } from "./readdir-procedure.ts";
 import { RememberedAnswer, repeat } from "./remembered-answer.ts";
 
-/** The first port that anybody of a UNIX host may send from. */
-const FIRST_UNPRIVILEGED = 1_024;
 /** Answers take a hundred octets each; clients give up long before they are forgotten. */
 const DUPLICATES = { entries: 4_096, octets: 512 * 1024, ageMs: 120_000 };
 /** A machine that goes on asking is told of so often, ms. */
@@ -98,7 +102,7 @@ export class NfsProgram implements RpcProgram {
       return;
     }
     const { tree, rules } = exported;
-    if (rules.privilegedPorts && call.peer.srcPort >= FIRST_UNPRIVILEGED) {
+    if (rules.privilegedPorts && call.peer.srcPort >= FIRST_UNPRIVILEGED_PORT) {
       this.refusePort(call, answer);
       return;
     }
@@ -176,7 +180,7 @@ export class NfsProgram implements RpcProgram {
   private refusePort(call: RpcCall, answer: RpcAnswer): void {
     refuse(answer, NfsStat.Acces);
     this.context.counters.add("nfs", "unprivileged-port");
-    const why = `its root is for ports below ${FIRST_UNPRIVILEGED} only`;
+    const why = `its root is for ports below ${FIRST_UNPRIVILEGED_PORT} only`;
     this.note(call, `a call from port ${call.peer.srcPort}`, why, "refused");
   }
 

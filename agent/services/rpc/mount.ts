@@ -21,7 +21,14 @@ import { isRefusal, type Tree } from "../../assets/trees/tree.ts";
 import type { BootPlan, Export } from "../../plan/boot-plan.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
 import { heldBecause } from "../hold.ts";
-import { type RpcAnswer, type RpcCall, type RpcPeer, type RpcProgram, VOID } from "./program.ts";
+import {
+  FIRST_UNPRIVILEGED_PORT,
+  type RpcAnswer,
+  type RpcCall,
+  type RpcPeer,
+  type RpcProgram,
+  VOID,
+} from "./program.ts";
 
 /** The card that the host's neighbour table has for an address; undefined: none. */
 export type CardOf = (address: Ipv4) => Promise<MacText | undefined>;
@@ -43,8 +50,6 @@ const MAX_LIST = 1_400;
 
 /** Paths of one machine that are remembered as mounted; the oldest is forgotten for the next. */
 const MAX_OF_MACHINE = 32;
-/** The first port that a program without privileges may send from (RFC 1700's "registered ports" begin there). */
-const UNPRIVILEGED_PORT = 1_024;
 
 /** Either a directory's fileid, or the status that says why there is none. */
 type Resolved = { readonly fileid: number } | { readonly status: number; readonly why: string };
@@ -172,8 +177,8 @@ export class MountProgram implements RpcProgram {
   /** Why the caller is not believed to be the machine, or a program of its own; undefined: it is. */
   private async foreignCaller(peer: RpcPeer, { rules }: Export): Promise<string | undefined> {
     const { plan, src, srcPort } = peer;
-    if (rules.privilegedPorts && srcPort >= UNPRIVILEGED_PORT) {
-      return `port ${srcPort} may be any program's, and its profile demands one below ${UNPRIVILEGED_PORT}`;
+    if (rules.privilegedPorts && srcPort >= FIRST_UNPRIVILEGED_PORT) {
+      return `port ${srcPort} may be any program's, and its profile demands one below ${FIRST_UNPRIVILEGED_PORT}`;
     }
     const { mac } = plan.machine;
     const card = await this.cardOf?.(src);

@@ -4,6 +4,9 @@ import type { JournalProtocol } from "../../log/journal.ts";
 import type { BootPlan } from "../../plan/boot-plan.ts";
 import type { RpcCredential } from "./credential.ts";
 
+/** The first port that anybody of a UNIX host may send from. */
+export const FIRST_UNPRIVILEGED_PORT = 1_024;
+
 /** How a call came. */
 export type RpcTransport = "udp" | "tcp";
 
