@@ -7,6 +7,7 @@ import { emitIpv4, IPPROTO_UDP, IPV4_HEADER_LEN } from "../../protocols/ipv4/pac
 import { emitUdp, UDP_HEADER_LEN } from "../../protocols/udp/datagram.ts";
 import type { Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import { type MacText, parseMac } from "../../protocols/wire/mac-address.ts";
+import { append } from "./append.ts";
 import type { FrameLane } from "./frame-lane.ts";
 
 const PAYLOAD_AT: number = ETHERNET_HEADER_LEN + IPV4_HEADER_LEN + UDP_HEADER_LEN;
@@ -66,22 +67,16 @@ export class LinkRoute {
     const { src, mac, mtu } = this.o;
     const lane = this.o.lane();
     if (!lane?.offer) return false;
-    let size = len;
-    for (const { length } of payload) size += length;
     const { tx } = lane;
-    if (IPV4_HEADER_LEN + UDP_HEADER_LEN + size > mtu || PAYLOAD_AT + size > tx.u8.length)
-      return false;
+    const end = append(payload, tx.u8, PAYLOAD_AT + len);
+    if (end < 0 || end - ETHERNET_HEADER_LEN > mtu) return false;
     tx.u8.set(len === head.length ? head : head.subarray(0, len), PAYLOAD_AT);
-    let at = PAYLOAD_AT + len;
-    for (const piece of payload) {
-      tx.u8.set(piece, at);
-      at += piece.length;
-    }
+    const size = end - PAYLOAD_AT;
     const { dst } = this;
     emitEthernet({ dst: this.card, src: mac, etherType: ETHERTYPE_IPV4 }, tx, 0);
     const ip = { src, dst, protocol: IPPROTO_UDP, dontFragment: true };
     emitIpv4(ip, UDP_HEADER_LEN + size, tx, ETHERNET_HEADER_LEN);
     emitUdp({ srcPort, dstPort }, size, src, dst, tx, ETHERNET_HEADER_LEN + IPV4_HEADER_LEN);
-    return lane.offer(PAYLOAD_AT + size);
+    return lane.offer(end);
   }
 }

@@ -8,6 +8,7 @@ import {
 } from "../../protocols/wire/ipv4-address.ts";
 import { Octets } from "../../protocols/wire/octets.ts";
 import { AgentError } from "../errors.ts";
+import { append } from "./append.ts";
 import {
   type Datagram,
   type PortOptions,
@@ -255,12 +256,13 @@ class KernelUdpPort implements UdpPort {
     const end = payload ? append(payload, u8, len) : len;
     // What does not fit is gathered from where it is.
     const list = end < 0 && payload ? [u8.subarray(0, len), ...payload] : undefined;
+    // What was copied is not read any more.
+    if (!list) sent?.();
     const pending = list && sent;
     try {
       // Without a callback, which would cost a turn and two objects a packet: nearly always the kernel takes it at once.
       if (list) sender.send(list, dstPort, this.textOf(dst));
       else sender.send(u8, 0, end, dstPort, this.textOf(dst));
-      if (!pending) sent?.();
       if (sender.getSendQueueCount() > 0) {
         waiting.push({ slab, sent: pending });
         this.settleSoon();
@@ -268,7 +270,6 @@ class KernelUdpPort implements UdpPort {
       }
     } catch {
       // The socket was closed meanwhile: the transfer is over.
-      if (!pending) sent?.();
     }
     this.shared.pool.release(slab);
     pending?.();
@@ -353,21 +354,4 @@ class KernelUdpPort implements UdpPort {
     d.broadcast = broadcast;
     this.handler(d);
   }
-}
-
-/**
- * Puts the payload behind a header, and returns where it ends; -1 when there is no room for it.
- *
- * To copy a block of a file takes a tenth of a microsecond. That Node hands several pieces to the kernel takes two.
- */
-function append(payload: readonly Uint8Array[], u8: Uint8Array, at: number): number {
-  let end = at;
-  for (const { length } of payload) end += length;
-  if (end > u8.length) return -1;
-  let pos = at;
-  for (const piece of payload) {
-    u8.set(piece, pos);
-    pos += piece.length;
-  }
-  return end;
 }
