@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import { hexIpv4, type Ipv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { Database, Table } from "../state/database.ts";
 import type { Lease, LeaseSeconds } from "./lease.ts";
@@ -13,8 +12,6 @@ const MARK_AGE_S = 300;
 const DETAILS_AGE_S = 600;
 /** Offers that a batch takes along at the most: a flood of DISCOVERs must not fill the disk. */
 const MAX_OFFERS = 32;
-/** A batch begins so long after the end of the last one, ms: in a storm more leases share it, and nobody else waits for it. */
-const GATHER_MS = 1;
 /** Infinity has no place among plain numbers. */
 const FOREVER_S = -1;
 
@@ -98,8 +95,6 @@ export class LeaseStore implements LeaseKeeping {
   private writing: Promise<void> | undefined;
   /** The batch after that. */
   private following: Promise<void> | undefined;
-  /** When the last batch was written. */
-  private endedMs = Number.NEGATIVE_INFINITY;
 
   constructor(database: Database) {
     this.database = database;
@@ -180,51 +175,47 @@ export class LeaseStore implements LeaseKeeping {
   }
 
   private async follow(before: Promise<void> | undefined, mark: () => ClockMark): Promise<void> {
-    // Whatever else arrives in this turn of the event loop belongs to the same batch. Who waits for that before is told of its fault.
+    // Who waits for that before is told of its fault. Whatever else arrives in this turn of the event loop belongs to the same batch.
     await before?.catch(() => undefined);
-    const restMs = GATHER_MS - (performance.now() - this.endedMs);
-    if (restMs > 0) await setTimeout(restMs);
-    this.writing = this.following;
-    this.following = undefined;
-    try {
-      await this.writeBatch(mark());
-    } finally {
-      this.writing = undefined;
-      this.endedMs = performance.now();
-    }
-  }
-
-  private async writeBatch(now: ClockMark): Promise<void> {
-    const batch = this.takeBatch(now.leaseS);
-    this.flying = batch;
-    const { kept } = this;
-    const markIt = !kept || isApart(kept, now) || now.leaseS - kept.leaseS > MARK_AGE_S;
+    let batch: Batch | undefined;
     try {
       await this.database.transaction(() => {
-        for (const [address, record] of batch) {
-          const key = hexIpv4(address);
-          if (record) this.leases.putSync(key, record);
-          else this.leases.removeSync(key);
-        }
-        if (markIt) this.clock.putSync(CLOCK_KEY, now);
+        // Only now, since the disk takes its time until it listens: who came meanwhile goes along.
+        batch = this.takeBatch(mark());
+        this.writing = this.following;
+        this.following = undefined;
+        this.flying = batch.records;
+        this.put(batch);
       });
-      if (markIt) this.kept = now;
+      if (batch?.mark) this.kept = batch.mark;
       this.batches += 1;
     } catch (error) {
       // Nothing was promised. It is tried again with the next lease.
-      for (const [address, record] of batch) {
+      for (const [address, record] of batch?.records ?? []) {
         if (!this.pending.has(address)) this.pending.set(address, record);
       }
+      if (!batch) this.following = undefined;
       this.urgent = true;
       throw error;
     } finally {
+      this.writing = undefined;
       this.flying = new Map();
     }
   }
 
+  private put({ records, mark }: Batch): void {
+    for (const [address, record] of records) {
+      const key = hexIpv4(address);
+      if (record) this.leases.putSync(key, record);
+      else this.leases.removeSync(key);
+    }
+    if (mark) this.clock.putSync(CLOCK_KEY, mark);
+  }
+
   /** All that goes into a batch now. */
-  private takeBatch(nowS: LeaseSeconds): ReadonlyMap<Ipv4, LeaseRecord | undefined> {
-    const batch = this.pending;
+  private takeBatch(now: ClockMark): Batch {
+    const { kept, pending: batch } = this;
+    const { leaseS: nowS } = now;
     this.pending = new Map();
     this.urgent = false;
     if (nowS - this.detailsAtS > DETAILS_AGE_S) {
@@ -238,8 +229,16 @@ export class LeaseStore implements LeaseKeeping {
     this.offers.clear();
     for (const [address, record] of this.soon) batch.set(address, record);
     this.soon.clear();
-    return batch;
+    const marked = !kept || isApart(kept, now) || nowS - kept.leaseS > MARK_AGE_S;
+    return { records: batch, mark: marked ? now : undefined };
   }
+}
+
+/** What is written at once. */
+interface Batch {
+  readonly records: ReadonlyMap<Ipv4, LeaseRecord | undefined>;
+  /** Of the clock, when it is to be kept. */
+  readonly mark: ClockMark | undefined;
 }
 
 interface Offer {

@@ -2,13 +2,13 @@ import { setImmediate } from "node:timers/promises";
 import { DhcpMessageType, messageTypeName } from "../../../protocols/dhcp/options.ts";
 import type { DhcpView } from "../../../protocols/dhcp/packet.ts";
 import { formatIpv4 } from "../../../protocols/wire/ipv4-address.ts";
-import type { Octets } from "../../../protocols/wire/octets.ts";
+import { Octets } from "../../../protocols/wire/octets.ts";
 import type { TxPool, TxSlab, UdpPort } from "../../link/datagram.ts";
 import type { JournalProtocol } from "../../log/journal.ts";
 import type { BootPlan } from "../../plan/boot-plan.ts";
 import type { ServiceContext } from "../context.ts";
 import type { FrameSender } from "../link-server.ts";
-import { emitNak, emitReply, type ReplyContent } from "./message.ts";
+import { emitNak, emitReply, MAX_MESSAGE_LEN, type ReplyContent } from "./message.ts";
 import { type Destination, destinationOf, ReplySender } from "./reply-sender.ts";
 
 /** An answer that waits for the kernel to take those before it is dropped after so many turns of the event loop. */
@@ -48,7 +48,10 @@ export class Answers {
   private readonly context: ServiceContext;
   private readonly sender: FrameSender;
   private readonly replies: ReplySender;
+  /** For replies that wait. */
   private readonly pool: TxPool;
+  /** For those that go in the turn of their request: a slow disk keeps leases waiting, but no offers. */
+  private readonly atOnce: TxSlab = { octets: Octets.alloc(MAX_MESSAGE_LEN) };
 
   constructor(context: ServiceContext, sender: FrameSender, pool: TxPool) {
     this.context = context;
@@ -63,31 +66,34 @@ export class Answers {
   }
 
   send(view: DhcpView, o: Octets, a: Answered): void {
-    const { context, pool } = this;
-    const arrivedMs = context.clock.now();
-    const slab = pool.borrow();
+    const arrivedMs = this.context.clock.now();
+    const { reply } = a;
+    const nak = reply.type === DhcpMessageType.Nak;
+    const to = this.destination(view, a, nak);
+    const settled = reply.type === DhcpMessageType.Ack || reply.type === 0;
+    const reach = settled && a.reachable && to.lane === "link" && reply.address !== 0;
+    const waits = a.ready !== undefined || reach || a.delayMs > 0;
+    const slab = waits ? this.pool.borrow() : this.atOnce;
     if (!slab) {
-      context.counters.add("dhcp", "too-many");
+      this.drop();
       // Nobody waits for it any more; that it fails is told by those that do.
       a.ready?.catch(() => undefined);
       return;
     }
-    const { address: server, subnets } = context.planner.site.network;
-    const { reply } = a;
-    const nak = reply.type === DhcpMessageType.Nak;
+    const { address: server } = this.context.planner.site.network;
     const len = nak
       ? emitNak(server, a.decision(), view, o, slab.octets, 0)
       : emitReply(reply, view, o, slab.octets, 0);
-    const { macOctets: mac } = a.plan.machine;
-    const onLink = reply.subnet === subnets[0];
-    const aim = { nak, mac, address: reply.address, onLink, srcPort: a.srcPort };
-    const to = destinationOf(view, aim);
-    const settled = reply.type === DhcpMessageType.Ack || reply.type === 0;
-    const reach = settled && a.reachable && to.lane === "link" && reply.address !== 0;
     const written: Written = { a, to, slab, len, arrivedMs };
-    // What can be told at once is told in this turn.
-    if (a.ready !== undefined || reach || a.delayMs > 0) void this.finishWhenReady(written, reach);
-    else if (!this.finish(written)) this.drop(slab);
+    if (waits) void this.finishWhenReady(written, reach);
+    else if (!this.finish(written)) this.drop();
+  }
+
+  private destination(view: DhcpView, a: Answered, nak: boolean): Destination {
+    const { address, subnet } = a.reply;
+    const { macOctets: mac } = a.plan.machine;
+    const onLink = subnet === this.context.planner.site.network.subnets[0];
+    return destinationOf(view, { nak, mac, address, onLink, srcPort: a.srcPort });
   }
 
   private async finishWhenReady(written: Written, reach: boolean): Promise<void> {
@@ -96,20 +102,24 @@ export class Answers {
       await a.ready;
       if (reach) await this.sender.prepareNeighbour(a.reply.address, a.plan.machine.macOctets);
       if (a.delayMs > 0) await this.delay(a.delayMs);
+      await this.finishInTurn(written);
     } catch (error) {
-      this.pool.release(slab);
       this.failed(a, error);
-      return;
+    } finally {
+      this.pool.release(slab);
     }
-    // A batch of leases is durable at once: there may be more of them than the port takes in one turn.
+  }
+
+  /** A batch of leases is durable at once: there may be more of them than the port takes in one turn. */
+  private async finishInTurn(written: Written): Promise<void> {
     for (let turn = 0; turn < MAX_TURNS; turn++) {
       if (this.finish(written)) return;
       await setImmediate();
     }
-    this.drop(slab);
+    this.drop();
   }
 
-  /** Sends it, and gives the slab back. False: it does not go out in this turn, and the slab is kept. */
+  /** Sends it. False: it does not go out in this turn. */
   private finish({ a, to, slab, len, arrivedMs }: Written): boolean {
     try {
       const { address } = this.context.planner.site.network;
@@ -118,14 +128,12 @@ export class Answers {
     } catch (error) {
       this.failed(a, error);
     }
-    this.pool.release(slab);
     return true;
   }
 
   /** Nobody hears of it; its client will ask again. */
-  private drop(slab: TxSlab): void {
+  private drop(): void {
     this.context.counters.add("dhcp", "too-many");
-    this.pool.release(slab);
   }
 
   private delay(ms: number): Promise<void> {

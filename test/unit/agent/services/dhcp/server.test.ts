@@ -256,4 +256,14 @@ describe("DhcpServer", () => {
     await settle();
     expect(sender.frames).toHaveLength(32);
   });
+
+  it("offers addresses while as many as may wait for their leases", async () => {
+    const { sender, broadcast, context } = await setUp(2);
+    sender.slow = true;
+    for (let i = 0; i < 3; i++) broadcast(message({ options: REQUEST }));
+    expect(context.counters.get("dhcp", "too-many")).toBe(1);
+    broadcast(message());
+    expect(sender.frames).toHaveLength(1);
+    expect(context.counters.get("dhcp", "too-many")).toBe(1);
+  });
 });
