@@ -156,6 +156,12 @@ export function openFrameLane(
     for (const finish of CLOSING) if (finish !== dispatch) finish();
     return count < 0 ? 0 : packets;
   };
+  // Frames of a bulk transfer are of one length.
+  let frame = tx;
+  const frameOf = (len: number): Buffer => {
+    if (frame.length !== len) frame = tx.subarray(0, len);
+    return frame;
+  };
   const lose = (): void => {
     if (!open) return;
     close();
@@ -178,7 +184,7 @@ export function openFrameLane(
     send(len) {
       if (!open) return;
       try {
-        session.inject(tx.subarray(0, len));
+        session.inject(frameOf(len));
       } catch (error) {
         failed(error instanceof Error ? error.message : String(error));
       }
@@ -186,7 +192,7 @@ export function openFrameLane(
     offer(len) {
       if (!open) return false;
       try {
-        session.inject(tx.subarray(0, len));
+        session.inject(frameOf(len));
         return true;
       } catch {
         return false;

@@ -210,12 +210,13 @@ export class ReadProcedures {
         },
       );
     }
-    const payload = [...this.pieces];
+    const { pieces } = this;
     const pad = PADDING[xdrPad(len)];
-    if (pad && pad.length > 0) payload.push(pad);
+    if (pad && pad.length > 0) pieces.push(pad);
     const fattr = fattrOf(file.a, tree.fsid, file.fileid);
-    answer.success((o, at) => emitReadResultHeader(fattr, len, o, at), payload);
-    this.reads.account(call.peer.plan, content, offset, len);
+    answer.success((o, at) => emitReadResultHeader(fattr, len, o, at), pieces);
+    const { plan, arrivedMs } = call.peer;
+    this.reads.account(plan, content, offset, len, arrivedMs);
   }
 
   private unreadable(call: RpcCall, content: Content, error: unknown): void {

@@ -8,9 +8,17 @@ const PROGRESS_MS = 250;
 const MAX_FILES = 32;
 
 interface Reading {
+  readonly name: string;
   readonly startMs: number;
   toldMs: number;
   octets: number;
+}
+
+/** What one machine reads. */
+interface Readings {
+  /** By name, in the order in which they were read last. */
+  readonly files: Map<string, Reading>;
+  newest: Reading | undefined;
 }
 
 /**
@@ -20,44 +28,40 @@ interface Reading {
  */
 export class ReadAccounts {
   private readonly context: ServiceContext;
-  private readonly files = new Map<Machine, Map<string, Reading>>();
+  private readonly machines = new Map<Machine, Readings>();
 
   constructor(context: ServiceContext) {
     this.context = context;
   }
 
-  /** `len` octets at `at` of a file went to a machine. */
-  account(plan: BootPlan, content: Content, at: number, len: number): void {
-    const nowMs = this.context.clock.now();
-    const own = this.filesOf(plan.machine);
-    const known = own.get(content.name);
-    const end = at + len >= content.size;
+  /** `len` octets at `at` of a file went to a machine at `nowMs` of the clock. */
+  account(plan: BootPlan, content: Content, at: number, len: number, nowMs: number): void {
+    const { name, size } = content;
+    const own = this.readingsOf(plan.machine);
+    const known = own.newest?.name === name ? own.newest : own.files.get(name);
+    const end = at + len >= size;
     // A read past the end, or of the end once more because our answer was lost, is no transfer.
     if (end && !known && at > 0) return;
-    const reading = known ?? { startMs: nowMs, toldMs: nowMs, octets: 0 };
-    own.delete(content.name);
+    const reading = known ?? { name, startMs: nowMs, toldMs: nowMs, octets: 0 };
     reading.octets += len;
     if (end) {
+      forget(own, reading);
       this.tell(plan, content, reading, "done");
       return;
     }
-    own.set(content.name, reading);
+    renew(own, reading);
     if (!known) this.context.needs.touch(content.etag);
-    if (own.size > MAX_FILES) {
-      const oldest = own.keys().next().value;
-      if (oldest !== undefined) own.delete(oldest);
-    }
     if (nowMs - reading.toldMs < PROGRESS_MS) return;
     reading.toldMs = nowMs;
     this.context.needs.touch(content.etag);
     this.tell(plan, content, reading, "progress");
   }
 
-  private filesOf(machine: Machine): Map<string, Reading> {
-    const known = this.files.get(machine);
+  private readingsOf(machine: Machine): Readings {
+    const known = this.machines.get(machine);
     if (known) return known;
-    const fresh = new Map<string, Reading>();
-    this.files.set(machine, fresh);
+    const fresh: Readings = { files: new Map(), newest: undefined };
+    this.machines.set(machine, fresh);
     return fresh;
   }
 
@@ -79,4 +83,19 @@ export class ReadAccounts {
       total: content.size,
     });
   }
+}
+
+/** It was read now. Most reads are of the file that was read before, and move nothing. */
+function renew(own: Readings, reading: Reading): void {
+  if (own.newest === reading) return;
+  own.newest = reading;
+  own.files.delete(reading.name);
+  own.files.set(reading.name, reading);
+  const [oldest] = own.files.values();
+  if (oldest && own.files.size > MAX_FILES) own.files.delete(oldest.name);
+}
+
+function forget(own: Readings, { name }: Reading): void {
+  own.files.delete(name);
+  if (own.newest?.name === name) own.newest = undefined;
 }

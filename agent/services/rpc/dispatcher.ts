@@ -141,7 +141,9 @@ export class RpcDispatcher {
         return undefined;
       }
     }
-    const peer: RpcPeer = { plan, ...from, arrivedMs: context.clock.now() };
+    const { src, srcPort, transport, broadcast } = from;
+    const arrivedMs = context.clock.now();
+    const peer: RpcPeer = { plan, src, srcPort, transport, broadcast, arrivedMs };
     const cred = credentialOf(view, this.cred);
     this.cred = cred;
     const call = { octets: o, xid, vers, proc, argsAt, argsLen, peer, cred };
