@@ -68,7 +68,7 @@ export interface Budgets {
   readonly linkBufferKiB: number;
   /** TFTP transfers at once. */
   readonly transfers: number;
-  /** HTTP and RPC connections at once. */
+  /** HTTP and RPC connections served at once; further ones by HTTP wait for their turn. */
   readonly tcpConnections: number;
   /** Journal entries kept in memory. */
   readonly journalEntries: number;

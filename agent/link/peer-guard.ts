@@ -1,5 +1,9 @@
 import { formatIpv4, type Ipv4, sameNetwork } from "../../protocols/wire/ipv4-address.ts";
 import type { Journal } from "../log/journal.ts";
+import { Occasionally } from "../log/occasionally.ts";
+
+/** That connections are too many is told so often for a port, ms. */
+const CROWDED_EVERY_MS = 60_000;
 
 /** A network by its address and mask. */
 export interface PeerNetwork {
@@ -20,6 +24,7 @@ export class PeerGuard {
   private readonly relays: ReadonlySet<Ipv4>;
   private readonly subnets: readonly PeerNetwork[];
   private readonly journal: Journal;
+  private readonly crowds = new Occasionally(CROWDED_EVERY_MS);
 
   /** `subnets`: networks behind relays, whose hosts may ask us by routers. */
   constructor(
@@ -56,6 +61,21 @@ export class PeerGuard {
       address: peer,
       event: `packet from ${formatIpv4(peer)} to ${where}`,
       decision: "dropped: the sender is neither in the rack's network nor a relay of the site",
+      outcome: "silent",
+    });
+  }
+
+  /** Journals a connection beyond those that are served at once. `where`: the port it came to. */
+  crowded(peer: Ipv4, where: string, what: "waits" | "reset"): void {
+    if (!this.crowds.due(`${where} ${what}`, performance.now())) return;
+    this.journal.note({
+      protocol: "agent",
+      address: peer,
+      event: `connection of ${formatIpv4(peer)} to ${where}`,
+      decision:
+        what === "waits"
+          ? "waits for its turn: as many as this board serves at once are being served"
+          : "reset: there are more connections than this board serves at once",
       outcome: "silent",
     });
   }

@@ -1,14 +1,18 @@
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../protocols/wire/ipv4-address.ts";
 import type { PeerGuard } from "./peer-guard.ts";
 import type { InheritedSockets } from "./systemd.ts";
 import { bindError, foreignSocket } from "./udp-port.ts";
+import { WaitingLine } from "./waiting-line.ts";
+
+/** Connections that wait at most, for each listener: a few thousand octets each, here and in the kernel. */
+const MAX_WAITING = 4_096;
 
 /** Where services get their TCP listeners from: the kernel, or a virtual host in tests. */
 export interface TcpPorts {
   /** A listening server for a byte-stream protocol; `name` is that of the socket systemd may have opened. */
   open(port: number, name: string): Promise<Server>;
-  /** Makes `server` listen. */
+  /** Makes `server`, which knows by now what it does with a connection, listen. */
   listen(server: Server, port: number, name: string): Promise<void>;
 }
 
@@ -19,7 +23,7 @@ export class KernelTcpPorts implements TcpPorts {
   private readonly inherited: InheritedSockets;
   private readonly maxConnections: number;
 
-  /** `maxConnections`: at once and for each listener, from the board's budget. */
+  /** `maxConnections`: served at once by each listener, from the board's budget. */
   constructor(
     address: Ipv4,
     guard: PeerGuard,
@@ -32,23 +36,59 @@ export class KernelTcpPorts implements TcpPorts {
     this.maxConnections = maxConnections;
   }
 
-  /** Listens on a port of the rack's address. Rejects with E_PORT_IN_USE, E_CAPABILITY or E_INTERFACE. */
+  /**
+   * Listens on a port of the rack's address, for connections that may last: more than fit are reset, since nobody knows how long
+   * they would wait. Rejects with E_PORT_IN_USE, E_CAPABILITY or E_INTERFACE.
+   */
   async open(port: number, name: string): Promise<Server> {
     const server = createServer();
-    await this.listen(server, port, name);
+    server.maxConnections = this.maxConnections;
+    server.on("drop", (end) => {
+      const peer = parseIpv4(end?.remoteAddress ?? "");
+      if (peer !== undefined) this.guard.crowded(peer, `TCP port ${port}`, "reset");
+    });
+    server.prependListener("connection", (socket) => this.admits(socket, port));
+    await this.bind(server, port, name);
     return server;
   }
 
-  /** Makes `server` listen, and turns away at once whoever is not of the rack. */
-  listen(server: Server, port: number, name: string): Promise<void> {
-    const host = formatIpv4(this.address);
-    server.maxConnections = this.maxConnections;
-    server.prependListener("connection", (socket) => {
+  /** Makes `server` listen. Connections that are over soon: more than fit wait for their turn. Rejects as `open`. */
+  async listen(server: Server, port: number, name: string): Promise<void> {
+    const serve = server.listeners("connection");
+    server.removeAllListeners("connection");
+    const where = `TCP port ${port}`;
+    const told = (what: "waits" | "reset") => (socket: Socket) => {
       const peer = parseIpv4(socket.remoteAddress ?? "");
-      if (peer !== undefined && this.guard.admits(peer)) return;
-      if (peer !== undefined) this.guard.dropped(peer, `TCP port ${port}`);
-      socket.resetAndDestroy();
+      if (peer !== undefined) this.guard.crowded(peer, where, what);
+    };
+    const line = new WaitingLine(
+      server,
+      this.maxConnections,
+      MAX_WAITING,
+      (socket) => {
+        for (const listener of serve) Reflect.apply(listener, server, [socket]);
+      },
+      { waits: told("waits"), turnedAway: told("reset") },
+    );
+    // An option of net's createServer, which http's does not pass on: who waits is not read, however much he sends.
+    Object.assign(server, { pauseOnConnect: true });
+    server.on("connection", (socket) => {
+      if (this.admits(socket, port)) line.enter(socket);
     });
+    await this.bind(server, port, name);
+  }
+
+  /** Whether a connection is of the rack; who is not is turned away at once. */
+  private admits(socket: Socket, port: number): boolean {
+    const peer = parseIpv4(socket.remoteAddress ?? "");
+    if (peer !== undefined && this.guard.admits(peer)) return true;
+    if (peer !== undefined) this.guard.dropped(peer, `TCP port ${port}`);
+    socket.resetAndDestroy();
+    return false;
+  }
+
+  private bind(server: Server, port: number, name: string): Promise<void> {
+    const host = formatIpv4(this.address);
     const fd = this.inherited.take(name);
     return new Promise((resolve, reject) => {
       server.once("error", (cause) => reject(bindError(cause, `TCP ${host}:${port}`)));

@@ -72,7 +72,7 @@ describe("a storm on a virtual wire", { timeout: 120_000 }, () => {
   it("boots every machine, and nobody asks twice", async () => {
     const machines = await storm({ loss: 0, reorder: 0 }, 1);
     expect(machines.filter((m) => !m.booted)).toEqual([]);
-    const asked = Object.fromEntries(machines.map((m) => [m.name, m.repeats + m.restarts]));
+    const asked = Object.fromEntries(machines.map((m) => [m.name, m.repeats + m.retries.length]));
     expect(Object.values(asked).every((n) => n === 0)).toBe(true);
     for (const m of machines) expect(m.endMs - m.startMs, m.name).toBeLessThan(10_000);
   });
@@ -137,6 +137,15 @@ describe("pilotlight sim storm", { timeout: 120_000 }, () => {
     expect(report.families.pxe).toMatchObject({ machines: 60, booted: 60 });
     expect(report.agent?.memory).toBeGreaterThan(10_000_000);
     expect(status).toBe(0);
+  });
+
+  it("boots more PCs at once than the board serves connections, and none begins again", async () => {
+    const many = ["-n", "150", "--mix", "pxe:1", "--within", "100ms", "--loader", "4k"];
+    const board = ["--board", "raspberry-pi-zero-2-w", "--ratio", "100", "--memory", "1000"];
+    const { report } = await run(...many, "--kernel", "1M", ...board);
+    expect(report.failures).toEqual([]);
+    expect(report.all).toMatchObject({ booted: 150, restarts: 0 });
+    expect(report.retries).toEqual([]);
   });
 
   it("boots them through loss and reordering", async () => {

@@ -52,11 +52,14 @@ export interface StormReport {
   readonly framesReordered: number;
   /** Null where the agent is another host's. */
   readonly agent: AgentFigures | null;
+  /** The commonest reasons for boots that were begun again. */
+  readonly retries: readonly { readonly reason: string; readonly times: number }[];
   /** The first of those that did not boot. */
   readonly failures: readonly { readonly machine: string; readonly reason: string }[];
 }
 
 const MOST_FAILURES = 20;
+const MOST_REASONS = 5;
 const MIB = 1_000_000;
 
 /** Sums up machines that have booted or failed. */
@@ -101,6 +104,7 @@ export function stormReport(
     framesLost: faults.lost,
     framesReordered: faults.reordered,
     agent,
+    retries: commonest(machines.flatMap((m) => m.retries)),
     failures: failed
       .slice(0, MOST_FAILURES)
       .map(({ name, reason }) => ({ machine: name, reason: reason || "it did not finish" })),
@@ -122,9 +126,19 @@ function timesOf(machines: readonly MachineBoot[]): BootTimes {
     max: rounded(max),
     ratio: p50 > 0 ? rounded(max / p50) : 0,
     retransmissions: sum((m) => m.repeats),
-    restarts: sum((m) => m.restarts),
+    restarts: sum((m) => m.retries.length),
     octets: sum((m) => m.octets),
   };
+}
+
+/** How often each was said, the commonest first. */
+function commonest(reasons: readonly string[]): StormReport["retries"] {
+  const counts = new Map<string, number>();
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  return [...counts]
+    .map(([reason, times]) => ({ reason, times }))
+    .sort((a, b) => b.times - a.times)
+    .slice(0, MOST_REASONS);
 }
 
 /** The value that a share of them does not exceed (nearest rank); 0 of none. */
@@ -180,6 +194,8 @@ export function reportLines(report: StormReport): readonly string[] {
     `all over after ${report.seconds.toFixed(1)} s, ${rate.toFixed(1)} MB/s, seed ${report.seed}${bad}`,
   );
   if (agent) lines.push(agentLine(agent));
+  for (const { reason, times } of report.retries)
+    lines.push(`begun again ${times} times: ${reason}`);
   for (const { machine, reason } of report.failures) lines.push(`${machine} failed: ${reason}`);
   for (const complaint of report.complaints) lines.push(`not as it must be: ${complaint}`);
   return lines;

@@ -39,8 +39,8 @@ export interface MachineBoot extends StormMachine {
   octets: number;
   /** What it said once more, all its tries together. */
   repeats: number;
-  /** How often it began again. */
-  restarts: number;
+  /** Why it began again, each time. */
+  readonly retries: string[];
 }
 
 interface Run extends MachineBoot {
@@ -84,7 +84,7 @@ export class Storm {
       reason: "",
       octets: 0,
       repeats: 0,
-      restarts: 0,
+      retries: [],
       firmware: undefined,
       over: false,
       said: undefined,
@@ -172,7 +172,7 @@ export class Storm {
 
   private powerOn(run: Run, nowMs: number): void {
     const { content } = this.spec;
-    if (run.restarts === 0) run.startMs = nowMs;
+    if (run.retries.length === 0) run.startMs = nowMs;
     run.octets = 0;
     run.firmware = firmwareOf(run.family, {
       mac: run.mac,
@@ -225,7 +225,7 @@ export class Storm {
 
   private restart(run: Run, nowMs: number): void {
     run.repeats += run.firmware?.host.repeats ?? 0;
-    run.restarts += 1;
+    run.retries.push(run.reason);
     run.firmware = undefined;
     run.endMs = nowMs + RESTART_MS;
   }

@@ -7,6 +7,7 @@ import {
 } from "../../../protocols/nfs/constants.ts";
 import { AcceptStat } from "../../../protocols/sunrpc/reply.ts";
 import type { Tree } from "../../assets/trees/tree.ts";
+import { Occasionally } from "../../log/occasionally.ts";
 import type { Export } from "../../plan/boot-plan.ts";
 import { type ServiceContext, whoIs } from "../context.ts";
 import type { RpcCredential } from "../rpc/credential.ts";
@@ -22,7 +23,6 @@ import { DuplicateRequests, duplicateKey } from "./duplicate-requests.ts";
 import { refuse } from "./errors.ts";
 import { FHANDLE_LEN } from "./handle.ts";
 import { NameProcedures } from "./name-procedures.ts";
-import { Occasionally } from "./occasionally.ts";
 import { callerAt } from "./permissions.ts";
 import { ReadProcedures } from "./read-procedures.ts";
 import { ReaddirProcedure } from "./readdir-procedure.ts";

@@ -1,5 +1,5 @@
 import { Server } from "node:net";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { PeerGuard } from "../../../../agent/link/peer-guard.ts";
 import { InheritedSockets } from "../../../../agent/link/systemd.ts";
 import { KernelTcpPorts } from "../../../../agent/link/tcp-listener.ts";
@@ -12,6 +12,8 @@ class FakeServer extends Server {
   asked: unknown;
   bound: string = "172.24.42.150";
   failure: NodeJS.ErrnoException | undefined;
+
+  override readonly listening = true;
 
   override listen(options: unknown, ready?: unknown): this {
     this.asked = options;
@@ -40,11 +42,53 @@ const passed = (): InheritedSockets =>
   InheritedSockets.fromEnvironment({ LISTEN_PID: "1", LISTEN_FDS: "1", LISTEN_FDNAMES: "http" }, 1);
 
 describe("KernelTcpPorts", () => {
-  it("listens on the rack's address, for a bounded number", async () => {
+  it("listens on the rack's address", async () => {
     const { tcp, server } = setUp();
     await tcp.listen(server, 80, "http");
     expect(server.asked).toEqual({ host: "172.24.42.150", port: 80 });
+  });
+
+  it("serves as many connections as the board allows, the others in their turn, and says so once", async () => {
+    const { tcp, server, journal } = setUp();
+    const seen: FakeSocket[] = [];
+    server.on("connection", (socket: unknown) => seen.push(socket as FakeSocket));
+    await tcp.listen(server, 80, "http");
+    const sockets = Array.from({ length: 10 }, () => new FakeSocket("172.24.42.51"));
+    for (const socket of sockets) server.emit("connection", socket);
+    expect(seen).toEqual(sockets.slice(0, 7));
+    expect(sockets.some((s) => s.destroyed)).toBe(false);
+    expect(journal.entries()).toMatchObject([
+      {
+        event: "connection of 172.24.42.51 to TCP port 80",
+        decision: "waits for its turn: as many as this board serves at once are being served",
+      },
+    ]);
+    sockets[3]?.destroy();
+    await vi.waitFor(() => expect(seen).toEqual(sockets.slice(0, 8)));
+  });
+
+  it("resets connections that may last when there are too many, and says so", async () => {
+    const { tcp, journal } = setUp();
+    const listen = vi.spyOn(Server.prototype, "listen").mockImplementation(function (
+      this: Server,
+      ...args: unknown[]
+    ) {
+      const ready = args.at(-1);
+      if (typeof ready === "function") setImmediate(() => ready());
+      return this;
+    });
+    const address = { address: "172.24.42.150", family: "IPv4", port: 2049 };
+    vi.spyOn(Server.prototype, "address").mockReturnValue(address);
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    const server = await tcp.open(2049, "nfs-tcp");
+    expect(listen).toHaveBeenCalledOnce();
     expect(server.maxConnections).toBe(7);
+    server.emit("drop", { remoteAddress: "172.24.42.51" });
+    expect(journal.entries()).toMatchObject([
+      { decision: "reset: there are more connections than this board serves at once" },
+    ]);
   });
 
   it("takes the socket that systemd passed, if it is ours", async () => {
@@ -60,13 +104,13 @@ describe("KernelTcpPorts", () => {
 
   it("turns away at once who is not of the rack, and journals it", async () => {
     const { tcp, server, journal } = setUp();
+    const seen: string[] = [];
+    server.on("connection", (socket) => seen.push(socket.remoteAddress ?? ""));
     await tcp.listen(server, 80, "http");
-    const seen: boolean[] = [];
-    server.on("connection", (socket) => seen.push(socket.destroyed));
-    for (const from of ["172.24.42.51", "8.8.8.8", "::1"]) {
-      server.emit("connection", new FakeSocket(from));
-    }
-    expect(seen).toEqual([false, true, true]);
+    const sockets = ["172.24.42.51", "8.8.8.8", "::1"].map((from) => new FakeSocket(from));
+    for (const socket of sockets) server.emit("connection", socket);
+    expect(seen).toEqual(["172.24.42.51"]);
+    expect(sockets.map((s) => s.destroyed)).toEqual([false, true, true]);
     expect(journal.entries()).toMatchObject([{ address: "8.8.8.8", outcome: "silent" }]);
   });
 

@@ -28,7 +28,7 @@ function machine(
     reason: "",
     octets: 1_000_000,
     repeats: 0,
-    restarts: 0,
+    retries: [],
     ...more,
   };
 }
@@ -47,7 +47,7 @@ describe("the report of a storm", () => {
   it("is good when all booted within the limits", () => {
     const result = report([
       machine("sun", 2, { repeats: 3 }),
-      machine("pxe", 4, { repeats: 1, restarts: 1 }),
+      machine("pxe", 4, { repeats: 1, retries: ["tftp: no answer"] }),
     ]);
     expect(result).toMatchObject({ ok: true, complaints: [], seconds: 4 });
     expect(result.all).toMatchObject({ machines: 2, booted: 2, retransmissions: 4, restarts: 1 });
@@ -65,6 +65,18 @@ describe("the report of a storm", () => {
     expect(result.complaints).toEqual(["1 machines did not boot"]);
     expect(result.failures).toEqual([{ machine: "rpi1", reason: "tftp: x" }]);
     expect(reportLines(result)).toContain("rpi1 failed: tftp: x");
+  });
+
+  it("tells the commonest reasons for which boots were begun again", () => {
+    const result = report([
+      machine("pxe", 1, { retries: ["http: b", "tftp: a"] }),
+      machine("uefi", 1, { retries: ["http: b"] }),
+    ]);
+    expect(result.retries).toEqual([
+      { reason: "http: b", times: 2 },
+      { reason: "tftp: a", times: 1 },
+    ]);
+    expect(reportLines(result)).toContain("begun again 2 times: http: b");
   });
 
   it("complains when one machine starved", () => {
