@@ -68,8 +68,10 @@ export interface Budgets {
   readonly linkBufferKiB: number;
   /** TFTP transfers at once. */
   readonly transfers: number;
-  /** HTTP and RPC connections served at once; further ones by HTTP wait for their turn. */
-  readonly tcpConnections: number;
+  /** HTTP connections served at once; the others wait for their turn. */
+  readonly httpConnections: number;
+  /** RPC connections at once, for each program: an NFS root by TCP has one for as long as its machine runs. */
+  readonly rpcConnections: number;
   /** Journal entries kept in memory. */
   readonly journalEntries: number;
   /** Assets on disk, all versions together; the site's `cache.size` takes its place. */

@@ -16,24 +16,31 @@ export interface TcpPorts {
   listen(server: Server, port: number, name: string): Promise<void>;
 }
 
+/** How many connections a listener serves at once. */
+export interface ConnectionLimits {
+  /** Of those that `open` makes. */
+  readonly lasting: number;
+  /** Of those that `listen` is given. */
+  readonly inTurn: number;
+}
+
 /** The kernel's TCP listeners on the rack's address. */
 export class KernelTcpPorts implements TcpPorts {
   private readonly address: Ipv4;
   private readonly guard: PeerGuard;
   private readonly inherited: InheritedSockets;
-  private readonly maxConnections: number;
+  private readonly limits: ConnectionLimits;
 
-  /** `maxConnections`: served at once by each listener, from the board's budget. */
   constructor(
     address: Ipv4,
     guard: PeerGuard,
     inherited: InheritedSockets,
-    maxConnections: number,
+    limits: ConnectionLimits,
   ) {
     this.address = address;
     this.guard = guard;
     this.inherited = inherited;
-    this.maxConnections = maxConnections;
+    this.limits = limits;
   }
 
   /**
@@ -42,7 +49,7 @@ export class KernelTcpPorts implements TcpPorts {
    */
   async open(port: number, name: string): Promise<Server> {
     const server = createServer();
-    server.maxConnections = this.maxConnections;
+    server.maxConnections = this.limits.lasting;
     server.on("drop", (end) => {
       const peer = parseIpv4(end?.remoteAddress ?? "");
       if (peer !== undefined) this.guard.crowded(peer, `TCP port ${port}`, "reset");
@@ -63,7 +70,7 @@ export class KernelTcpPorts implements TcpPorts {
     };
     const line = new WaitingLine(
       server,
-      this.maxConnections,
+      this.limits.inTurn,
       MAX_WAITING,
       (socket) => {
         for (const listener of serve) Reflect.apply(listener, server, [socket]);

@@ -145,7 +145,8 @@ export class RackNetwork {
       mtu,
     });
     const udp = new KernelUdpPorts(address, broadcast, guard, inherited, random, ports, link);
-    const tcp = new KernelTcpPorts(address, guard, inherited, budgets.tcpConnections);
+    const connections = { lasting: budgets.rpcConnections, inTurn: budgets.httpConnections };
+    const tcp = new KernelTcpPorts(address, guard, inherited, connections);
     const openLink = (): LastingLane => {
       const failed = (text: string): void => log.warn(`not sent: ${text}`);
       const len = budgets.linkBufferKiB * KIB;

@@ -40,7 +40,7 @@ function withConnections(count: number): readonly string[] {
   const board = pathToFileURL(resolve("dist/boards/raspberry-pi-zero-2-w.js"));
   const dir = tempDir({
     "budget.mjs": `import { RASPBERRY_PI_ZERO_2_W as board } from "${board}";
-board.budgets.tcpConnections = ${count};
+board.budgets.httpConnections = ${count};
 `,
   });
   return ["env", `NODE_OPTIONS=--import=${pathToFileURL(join(dir, "budget.mjs"))}`];
@@ -48,7 +48,7 @@ board.budgets.tcpConnections = ${count};
 
 describe(`${READERS} readers of one asset, on the budgets of a Raspberry Pi Zero 2 W`, () => {
   it.each([
-    ["as many at a time as the board takes", budgets.tcpConnections, []],
+    ["as many at a time as the board takes", budgets.httpConnections, []],
     ["all at a time", READERS, withConnections],
   ] as const)("get the right octets and hold one copy (%s)", async (_, together, launcher) => {
     const rack = await Rack.create();
@@ -88,7 +88,7 @@ describe(`${READERS} readers of one asset, on the budgets of a Raspberry Pi Zero
     expect(read).toMatchObject({ right: READERS, wrong: 0 });
     expect(read.most).toBeGreaterThanOrEqual(together);
     const grown = memory(agent.pid, "VmHWM") - before;
-    const connections = Math.max(0, together - budgets.tcpConnections) * CONNECTION;
+    const connections = Math.max(0, together - budgets.httpConnections) * CONNECTION;
     expect(grown).toBeLessThan(SIZE + BESIDE + connections);
   });
 });

@@ -34,7 +34,7 @@ function setUp(inherited = InheritedSockets.none()) {
   return {
     journal,
     server: new FakeServer(),
-    tcp: new KernelTcpPorts(address, guard, inherited, 7),
+    tcp: new KernelTcpPorts(address, guard, inherited, { lasting: 5, inTurn: 7 }),
   };
 }
 
@@ -84,7 +84,7 @@ describe("KernelTcpPorts", () => {
     });
     const server = await tcp.open(2049, "nfs-tcp");
     expect(listen).toHaveBeenCalledOnce();
-    expect(server.maxConnections).toBe(7);
+    expect(server.maxConnections).toBe(5);
     server.emit("drop", { remoteAddress: "172.24.42.51" });
     expect(journal.entries()).toMatchObject([
       { decision: "reset: there are more connections than this board serves at once" },
