@@ -7,8 +7,8 @@ import { messageText } from "../capture/message-text.ts";
 import { Progress } from "../capture/progress.ts";
 import type { AgentError } from "../errors.ts";
 import { readFailure, TextOutput, tellFailure } from "./capture-command.ts";
+import { keepHeapSmall } from "./heap.ts";
 import type { CommandHost } from "./host.ts";
-import { keepHeapSmall } from "./small-heap.ts";
 
 const READ_LEN = 256 * 1024;
 

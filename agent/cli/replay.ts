@@ -9,8 +9,8 @@ import { exchangeJson, Summary, TextReport } from "../replay/report.ts";
 import { loadSite } from "../site/load.ts";
 import type { Site } from "../site/site.ts";
 import { readFailure, TextOutput, tellFailure } from "./capture-command.ts";
+import { keepHeapSmall } from "./heap.ts";
 import type { CommandHost } from "./host.ts";
-import { keepHeapSmall } from "./small-heap.ts";
 
 const READ_LEN = 256 * 1024;
 /** While the recorded server has not spoken, this much text waits: if it never does, an error says more. */

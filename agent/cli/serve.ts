@@ -17,8 +17,8 @@ import { PARTS } from "../parts.ts";
 import { loadSite } from "../site/load.ts";
 import { NO_INTERFACE } from "../site/resolve-management.ts";
 import { stateFolderForAgent } from "../state/state-folder.ts";
+import { collectGarbage, keepHeapSmall } from "./heap.ts";
 import type { CommandHost } from "./host.ts";
-import { keepHeapSmall } from "./small-heap.ts";
 import { packageVersion } from "./version.ts";
 
 /** Below this the young generation, which would grow to 48 MiB under load, is too large a part of the heap. */
@@ -150,8 +150,12 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
     run.ending = undefined;
     run.agent = await start();
     // It may have been told to end while it started.
-    if (hasEnded(run)) await finish();
-    else log.info(`ready: ${run.agent.summary}, board ${board.id}`);
+    if (hasEnded(run)) {
+      await finish();
+      return;
+    }
+    collectGarbage();
+    log.info(`ready: ${run.agent.summary}, board ${board.id}`);
   };
   host.onStopSignal(() => {
     if (run.ending === "restart") run.ending = "stop";
