@@ -17,7 +17,7 @@ import { PARTS } from "../parts.ts";
 import { loadSite } from "../site/load.ts";
 import { NO_INTERFACE } from "../site/resolve-management.ts";
 import { stateFolderForAgent } from "../state/state-folder.ts";
-import { collectGarbage, keepHeapSmall } from "./heap.ts";
+import { collectStart, keepHeapSmall } from "./heap.ts";
 import type { CommandHost } from "./host.ts";
 import { packageVersion } from "./version.ts";
 
@@ -154,7 +154,7 @@ async function serve(options: ServeOptions, host: CommandHost): Promise<void> {
       await finish();
       return;
     }
-    collectGarbage();
+    collectStart();
     log.info(`ready: ${run.agent.summary}, board ${board.id}`);
   };
   host.onStopSignal(() => {
