@@ -13,9 +13,9 @@ export function keepHeapSmall(): void {
 const LARGE_START = 24 * 1024 * 1024;
 
 /**
- * Collects at once, in some 20 ms, what the start of an agent with a large site left behind. V8 lets a heap grow to a multiple of what
- * the last collection found, and else finds it full of that when all machines come at once. A small heap is left as it is: V8 would
- * collect more often while a pool of addresses fills.
+ * Collects at once, in some 20 ms, what the start of an agent with a large site left behind. V8 lets a heap grow to a multiple of
+ * what the last collection found, and else finds it full of that when all machines come at once. A small heap is left as it is: V8
+ * would collect more often while a pool of addresses fills.
  */
 export function collectStart(): void {
   if (process.memoryUsage().heapUsed < LARGE_START) return;

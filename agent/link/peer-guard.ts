@@ -1,6 +1,7 @@
 import { formatIpv4, type Ipv4, sameNetwork } from "../../protocols/wire/ipv4-address.ts";
 import type { Journal } from "../log/journal.ts";
 import { Occasionally } from "../log/occasionally.ts";
+import type { Crowding } from "./waiting-line.ts";
 
 /** That connections are too many is told so often for a port, ms. */
 const CROWDED_EVERY_MS = 60_000;
@@ -66,7 +67,7 @@ export class PeerGuard {
   }
 
   /** Journals a connection beyond those that are served at once. `where`: the port it came to. */
-  crowded(peer: Ipv4, where: string, what: "waits" | "reset"): void {
+  crowded(peer: Ipv4, where: string, what: Crowding): void {
     if (!this.crowds.due(`${where} ${what}`, performance.now())) return;
     this.journal.note({
       protocol: "agent",

@@ -3,7 +3,7 @@ import { formatIpv4, type Ipv4, parseIpv4 } from "../../protocols/wire/ipv4-addr
 import type { PeerGuard } from "./peer-guard.ts";
 import type { InheritedSockets } from "./systemd.ts";
 import { bindError, foreignSocket } from "./udp-port.ts";
-import { WaitingLine } from "./waiting-line.ts";
+import { type Crowding, WaitingLine } from "./waiting-line.ts";
 
 /** Connections that wait at most, for each listener: a few thousand octets each, here and in the kernel. */
 const MAX_WAITING = 4_096;
@@ -50,10 +50,7 @@ export class KernelTcpPorts implements TcpPorts {
   async open(port: number, name: string): Promise<Server> {
     const server = createServer();
     server.maxConnections = this.limits.lasting;
-    server.on("drop", (end) => {
-      const peer = parseIpv4(end?.remoteAddress ?? "");
-      if (peer !== undefined) this.guard.crowded(peer, `TCP port ${port}`, "reset");
-    });
+    server.on("drop", (end) => this.crowded(end, port, "reset"));
     server.prependListener("connection", (socket) => this.admits(socket, port));
     await this.bind(server, port, name);
     return server;
@@ -63,11 +60,6 @@ export class KernelTcpPorts implements TcpPorts {
   async listen(server: Server, port: number, name: string): Promise<void> {
     const serve = server.listeners("connection");
     server.removeAllListeners("connection");
-    const where = `TCP port ${port}`;
-    const told = (what: "waits" | "reset") => (socket: Socket) => {
-      const peer = parseIpv4(socket.remoteAddress ?? "");
-      if (peer !== undefined) this.guard.crowded(peer, where, what);
-    };
     const line = new WaitingLine(
       server,
       this.limits.inTurn,
@@ -75,7 +67,7 @@ export class KernelTcpPorts implements TcpPorts {
       (socket) => {
         for (const listener of serve) Reflect.apply(listener, server, [socket]);
       },
-      { waits: told("waits"), turnedAway: told("reset") },
+      (socket, what) => this.crowded(socket, port, what),
     );
     // An option of net's createServer, which http's does not pass on: who waits is not read, however much he sends.
     Object.assign(server, { pauseOnConnect: true });
@@ -87,11 +79,16 @@ export class KernelTcpPorts implements TcpPorts {
 
   /** Whether a connection is of the rack; who is not is turned away at once. */
   private admits(socket: Socket, port: number): boolean {
-    const peer = parseIpv4(socket.remoteAddress ?? "");
+    const peer = peerOf(socket);
     if (peer !== undefined && this.guard.admits(peer)) return true;
     if (peer !== undefined) this.guard.dropped(peer, `TCP port ${port}`);
     socket.resetAndDestroy();
     return false;
+  }
+
+  private crowded(end: Remote | undefined, port: number, what: Crowding): void {
+    const peer = peerOf(end);
+    if (peer !== undefined) this.guard.crowded(peer, `TCP port ${port}`, what);
   }
 
   private bind(server: Server, port: number, name: string): Promise<void> {
@@ -108,4 +105,14 @@ export class KernelTcpPorts implements TcpPorts {
       else server.listen({ fd }, ready);
     });
   }
+}
+
+/** The other end of a connection, as Node has it. */
+interface Remote {
+  readonly remoteAddress?: string | undefined;
+}
+
+/** Undefined: not of IPv4, or gone. */
+function peerOf(end: Remote | undefined): Ipv4 | undefined {
+  return parseIpv4(end?.remoteAddress ?? "");
 }

@@ -1,12 +1,7 @@
 import type { Server, Socket } from "node:net";
 
-/** What a line is told of. */
-export interface LineEvents {
-  /** A connection has to wait. */
-  readonly waits?: (socket: Socket) => void;
-  /** There was no room for it to wait in, so it was reset. */
-  readonly turnedAway?: (socket: Socket) => void;
-}
+/** What becomes of a connection beyond those that are served: it waits, or it is reset where there is no room for that. */
+export type Crowding = "waits" | "reset";
 
 /**
  * Serves so many connections of a server at once, and lets the others wait, accepted but not read.
@@ -19,23 +14,23 @@ export class WaitingLine {
   private readonly places: number;
   private readonly length: number;
   private readonly serve: (socket: Socket) => void;
-  private readonly events: LineEvents;
+  private readonly crowded: (socket: Socket, what: Crowding) => void;
   private readonly line = new Set<Socket>();
   private served = 0;
 
-  /** `places`: connections at once. `length`: how many may wait. `serve`: what a connection comes to in its turn. */
+  /** `places`: connections at once. `length`: how many may wait. `serve`: what a connection comes to in its turn. `crowded`: told of who is not served at once. */
   constructor(
     server: Server,
     places: number,
     length: number,
     serve: (socket: Socket) => void,
-    events: LineEvents = {},
+    crowded: (socket: Socket, what: Crowding) => void,
   ) {
     this.server = server;
     this.places = places;
     this.length = length;
     this.serve = serve;
-    this.events = events;
+    this.crowded = crowded;
   }
 
   /** How many wait. */
@@ -51,14 +46,14 @@ export class WaitingLine {
     }
     if (this.line.size >= this.length) {
       socket.resetAndDestroy();
-      this.events.turnedAway?.(socket);
+      this.crowded(socket, "reset");
       return;
     }
     this.line.add(socket);
     // What it dies of meanwhile is nobody's affair.
     socket.on("error", ignore);
     socket.once("close", () => this.line.delete(socket));
-    this.events.waits?.(socket);
+    this.crowded(socket, "waits");
   }
 
   private admit(socket: Socket): void {

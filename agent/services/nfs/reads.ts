@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Content } from "../../assets/content.ts";
 import type { BootPlan } from "../../plan/boot-plan.ts";
 import type { Machine } from "../../site/site.ts";
@@ -8,17 +9,9 @@ const PROGRESS_MS = 250;
 const MAX_FILES = 32;
 
 interface Reading {
-  readonly name: string;
   readonly startMs: number;
   toldMs: number;
   octets: number;
-}
-
-/** What one machine reads. */
-interface Readings {
-  /** By name, in the order in which they were read last. */
-  readonly files: Map<string, Reading>;
-  newest: Reading | undefined;
 }
 
 /**
@@ -28,7 +21,7 @@ interface Readings {
  */
 export class ReadAccounts {
   private readonly context: ServiceContext;
-  private readonly machines = new Map<Machine, Readings>();
+  private readonly files = new Map<Machine, LRUCache<string, Reading>>();
 
   constructor(context: ServiceContext) {
     this.context = context;
@@ -37,31 +30,34 @@ export class ReadAccounts {
   /** `len` octets at `at` of a file went to a machine at `nowMs` of the clock. */
   account(plan: BootPlan, content: Content, at: number, len: number, nowMs: number): void {
     const { name, size } = content;
-    const own = this.readingsOf(plan.machine);
-    const known = own.newest?.name === name ? own.newest : own.files.get(name);
+    const own = this.filesOf(plan.machine);
+    // Most reads are of the file that was read before: for those the cache moves nothing.
+    const known = own.get(name);
     const end = at + len >= size;
     // A read past the end, or of the end once more because our answer was lost, is no transfer.
     if (end && !known && at > 0) return;
-    const reading = known ?? { name, startMs: nowMs, toldMs: nowMs, octets: 0 };
+    const reading = known ?? { startMs: nowMs, toldMs: nowMs, octets: 0 };
     reading.octets += len;
     if (end) {
-      forget(own, reading);
+      own.delete(name);
       this.tell(plan, content, reading, "done");
       return;
     }
-    renew(own, reading);
-    if (!known) this.context.needs.touch(content.etag);
+    if (!known) {
+      own.set(name, reading);
+      this.context.needs.touch(content.etag);
+    }
     if (nowMs - reading.toldMs < PROGRESS_MS) return;
     reading.toldMs = nowMs;
     this.context.needs.touch(content.etag);
     this.tell(plan, content, reading, "progress");
   }
 
-  private readingsOf(machine: Machine): Readings {
-    const known = this.machines.get(machine);
+  private filesOf(machine: Machine): LRUCache<string, Reading> {
+    const known = this.files.get(machine);
     if (known) return known;
-    const fresh: Readings = { files: new Map(), newest: undefined };
-    this.machines.set(machine, fresh);
+    const fresh = new LRUCache<string, Reading>({ max: MAX_FILES });
+    this.files.set(machine, fresh);
     return fresh;
   }
 
@@ -83,19 +79,4 @@ export class ReadAccounts {
       total: content.size,
     });
   }
-}
-
-/** It was read now. Most reads are of the file that was read before, and move nothing. */
-function renew(own: Readings, reading: Reading): void {
-  if (own.newest === reading) return;
-  own.newest = reading;
-  own.files.delete(reading.name);
-  own.files.set(reading.name, reading);
-  const [oldest] = own.files.values();
-  if (oldest && own.files.size > MAX_FILES) own.files.delete(oldest.name);
-}
-
-function forget(own: Readings, { name }: Reading): void {
-  own.files.delete(name);
-  if (own.newest?.name === name) own.newest = undefined;
 }

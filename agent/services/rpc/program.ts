@@ -39,7 +39,10 @@ export type EmitResults = (o: Octets, at: number) => number;
 
 /** The way back to the caller; exactly one of its methods is called, once. */
 export interface RpcAnswer {
-  /** SUCCESS with results, and behind them `payload` as it is, padded by the caller to words; the list is the caller's again afterwards. */
+  /**
+   * SUCCESS with results, and behind them `payload` as it is, padded by the caller to words; the list is the caller's again
+   * afterwards.
+   */
   success(emit: EmitResults, payload?: readonly Uint8Array[]): void;
   /** An accept_stat other than SUCCESS and PROG_MISMATCH. Silence to a broadcast. */
   fail(acceptStat: number): void;

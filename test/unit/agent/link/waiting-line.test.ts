@@ -16,7 +16,7 @@ function setUp(places: number, length: number) {
     places,
     length,
     (socket) => served.push(socket as unknown as FakeSocket),
-    { waits: () => events.push("waits"), turnedAway: () => events.push("turned away") },
+    (_, what) => events.push(what === "waits" ? "waits" : "turned away"),
   );
   const enter = (): FakeSocket => {
     const socket = new FakeSocket("10.0.0.7").pause();
